@@ -1,0 +1,53 @@
+/** @file What a pass says about each weight: changed how, or kept why. */
+
+export interface WeightChange {
+  /** The tensor's name in the input model. */
+  name: string;
+  /** A node that uses it, as `opType "name"`. */
+  node: string;
+  /** Names as in the API: `int8 per channel (axis 0)`, `4-bit blocks of 32`, `float16`, `50 % zeros`, … */
+  method: string;
+  dims: number[];
+  /** Element type before and after (`float32`, `int8`, …). */
+  from: string;
+  to: string;
+  bytesBefore: number;
+  /** Scales and zero points included. */
+  bytesAfter: number;
+  /**
+   * 10·log10(Σx² / Σ(x − x̂)²) of the weight, in dB; `null` until its bytes have been written
+   * (weights are lazy) and where the change is exact (no error).
+   */
+  sqnrDb: number | null;
+}
+
+export interface WeightKept {
+  name: string;
+  reason: string;
+}
+
+export interface PassReport {
+  changed: WeightChange[];
+  kept: WeightKept[];
+  /** Facts about the whole model: opset lifted, domains added, a method that does not apply. */
+  notes: string[];
+}
+
+export function emptyReport(): PassReport {
+  return { changed: [], kept: [], notes: [] };
+}
+
+/** Joins the reports of passes that ran one after the other. */
+export function joinReports(...reports: PassReport[]): PassReport {
+  return {
+    changed: reports.flatMap((report) => report.changed),
+    kept: reports.flatMap((report) => report.kept),
+    notes: reports.flatMap((report) => report.notes),
+  };
+}
+
+/** SQNR in dB from sums of squares; `null` where there is no error or no signal. */
+export function sqnrDb(signal: number, error: number): number | null {
+  if (!(error > 0) || !(signal > 0)) return null;
+  return 10 * Math.log10(signal / error);
+}

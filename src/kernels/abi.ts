@@ -1,0 +1,99 @@
+/**
+ * @file The binary interface of the SIMD kernels: what `kernels.wasm` exports.
+ *
+ * Pointers are byte offsets into the instance's memory, counts are elements, all data is
+ * little-endian. A kernel never allocates: whoever calls it lays out the memory (see `arena.ts`).
+ * Pointers to float32 are 4-byte aligned. Matrices are row-major; `rows` × `cols`.
+ * Each kernel has a plain TypeScript twin of the same name in `reference/`, and tests hold them together.
+ */
+
+export interface KernelExports {
+  readonly memory: WebAssembly.Memory;
+
+  // -- ranges ---------------------------------------------------------------------------------
+  /** Largest |x| as float32 bits; ≥ 0x7f800000 when a NaN or Inf is present. */
+  absMaxBits(x: number, n: number): number;
+  /** Folds min and max of `x` into the float32 pair at `out`; returns 1 when a NaN or Inf is present, else 0. */
+  minMax(x: number, n: number, out: number): number;
+  /** Folds each column's largest |x| (float32 bits, i32) into `acc[cols]`. */
+  columnAbsMaxBits(x: number, rows: number, cols: number, acc: number): void;
+  /** Folds each column's min and max into `min[cols]`, `max[cols]`; returns 1 when a NaN or Inf is present. */
+  columnMinMax(x: number, rows: number, cols: number, min: number, max: number): number;
+
+  // -- affine quantization: rint(float32(x / scale)) + zeroPoint, saturated to the type ----------
+  quantizeInt8(x: number, n: number, out: number, scale: number, zeroPoint: number): void;
+  quantizeUint8(x: number, n: number, out: number, scale: number, zeroPoint: number): void;
+  quantizeInt16(x: number, n: number, out: number, scale: number, zeroPoint: number): void;
+  quantizeUint16(x: number, n: number, out: number, scale: number, zeroPoint: number): void;
+  /** Per column: `scale[cols]` float32, `zeroPoint[cols]` int8. */
+  quantizeInt8Columns(x: number, rows: number, cols: number, out: number, scale: number, zeroPoint: number): void;
+  /** Per column: `scale[cols]` float32, `zeroPoint[cols]` uint8. */
+  quantizeUint8Columns(x: number, rows: number, cols: number, out: number, scale: number, zeroPoint: number): void;
+
+  // -- error of a quantization: adds Σx² and Σ(x − (q − zp)·scale)² to the float64 pair at `sums` --
+  quantizationErrorInt8(x: number, n: number, q: number, scale: number, zeroPoint: number, sums: number): void;
+  quantizationErrorUint8(x: number, n: number, q: number, scale: number, zeroPoint: number, sums: number): void;
+  quantizationErrorInt8Columns(x: number, rows: number, cols: number, q: number, scale: number, zeroPoint: number, sums: number): void;
+  quantizationErrorUint8Columns(x: number, rows: number, cols: number, q: number, scale: number, zeroPoint: number, sums: number): void;
+  /** Adds Σa² and Σ(a − b)² of two float32 vectors to the float64 pair at `sums`. */
+  squaredError(a: number, b: number, n: number, sums: number): void;
+
+  // -- MatMulNBits: `x` holds rows [block·blockSize, +rows) of B [K, N] row-major, `stride` floats per row --
+  /**
+   * Quantizes one block row of every column and packs it, bit for bit as ONNX Runtime's
+   * MatMulNBitsQuantizer (default algorithm, QOperator layout).
+   * `rows` ≤ `blockSize` (the last block may be short; absent rows count as zero).
+   * packed: column c, this block → `packed + c·packedStride + block·(blockSize·bits/8)`.
+   * scales: float32 at `scales + (c·blocks + block)·4`.
+   * zeroPoints: `bits` wide, low first, at row `zeroPoints + c·zeroPointStride`; ignored when `symmetric`.
+   */
+  packBlocks4(x: number, rows: number, cols: number, stride: number, block: number, blocks: number, blockSize: number, packed: number, packedStride: number, scales: number, zeroPoints: number, zeroPointStride: number, symmetric: number): void;
+  packBlocks8(x: number, rows: number, cols: number, stride: number, block: number, blocks: number, blockSize: number, packed: number, packedStride: number, scales: number, zeroPoints: number, zeroPointStride: number, symmetric: number): void;
+  packBlocks2(x: number, rows: number, cols: number, stride: number, block: number, blocks: number, blockSize: number, packed: number, packedStride: number, scales: number, zeroPoints: number, zeroPointStride: number, symmetric: number): void;
+
+  // -- blocks along the last axis of a row-major matrix (GatherBlockQuantized, QDQ blocks, bnb4) ----
+  /** Per row blocks: `blocksPerRow = ceil(cols / blockSize)`; unpacked codes (one byte each) to `q`, scales float32 and zero points (one byte each) per block. `bits` 2, 4 or 8. NumPy's arithmetic: divide, half to even. */
+  quantizeRowBlocks(x: number, rows: number, cols: number, blockSize: number, bits: number, symmetric: number, signed: number, q: number, scales: number, zeroPoints: number): void;
+  /** Packs `n` codes of `bits` (2 or 4) wide, low first, into ceil(n·bits/8) bytes. */
+  packCodes(q: number, n: number, bits: number, out: number): void;
+  /** bitsandbytes 4-bit: `kind` 0 = FP4, 1 = NF4; absmax per block of the flat vector to `absmax`, high nibble first as ONNX Runtime's MatMulBnb4. */
+  packBnb4(x: number, n: number, blockSize: number, kind: number, out: number, absmax: number): void;
+  /** Half-quadratic quantization of row blocks (Badri & Shaji 2023): refines float scale and zero point, then codes; see `reference/hqq.ts`. */
+  hqqRowBlocks(x: number, rows: number, cols: number, blockSize: number, bits: number, q: number, scales: number, zeroPoints: number): void;
+
+  // -- 16-bit floats ------------------------------------------------------------------------------
+  /** Round to nearest even, then the converter's clamps: 0 < |x| < `minPositive` → ±minPositive, finite |x| > `maxFinite` → ±maxFinite. */
+  float16FromFloat32(x: number, n: number, out: number, minPositive: number, maxFinite: number): void;
+  float32FromFloat16(x: number, n: number, out: number): void;
+  /** Round to nearest even; NaN stays NaN. */
+  bfloat16FromFloat32(x: number, n: number, out: number): void;
+  float32FromBfloat16(x: number, n: number, out: number): void;
+
+  // -- magnitude pruning ----------------------------------------------------------------------------
+  /** Adds counts of |x| bits >>> 15 to two u32[65536] histograms at `histogram` (their sum is the count). */
+  magnitudeHistogram(x: number, n: number, histogram: number): void;
+  /** Among |x| bits with `bits >>> 15 === bucket`, adds counts of the low 15 bits to u32[32768]. */
+  magnitudeHistogramWithin(x: number, n: number, bucket: number, histogram: number): void;
+  /** Zeroes |x| bits < `thresholdBits`, and the first `ties` elements equal to it, in place; returns how many equal ones it zeroed (≤ ties). */
+  zeroBelow(x: number, n: number, thresholdBits: number, ties: number): number;
+  /** Multiplies by a 0/1 byte mask, in place: x[i] = mask[i] ? x[i] : 0. */
+  applyMask(x: number, n: number, mask: number): void;
+  /** Counts zeros (±0). */
+  countZeros(x: number, n: number): number;
+  /** In each group of `m` along contiguous elements zeroes all but the `keep` largest magnitudes (ties: the lower index stays). */
+  pruneNM(x: number, n: number, keep: number, m: number): void;
+
+  // -- vectors (collectives, verification, structured norms) -------------------------------------------
+  /** Σ a·b in float64. */
+  dot(a: number, b: number, n: number): number;
+  /** y += alpha·x (float32). */
+  axpy(alpha: number, x: number, y: number, n: number): void;
+  /** y += x (float32). */
+  accumulate(x: number, y: number, n: number): void;
+  /** Σ|x| in float64. */
+  sumAbs(x: number, n: number): number;
+  /** out[cols × rows] = transpose of x[rows × cols], elements of 4 bytes. */
+  transpose32(x: number, rows: number, cols: number, out: number): void;
+  /** The same for elements of 1 byte. */
+  transpose8(x: number, rows: number, cols: number, out: number): void;
+}
