@@ -9,6 +9,8 @@
 
 export interface KernelExports {
   readonly memory: WebAssembly.Memory;
+  /** First byte that is free for the caller; below lie the kernels' own tables. */
+  readonly __heap_base: WebAssembly.Global;
 
   // -- ranges ---------------------------------------------------------------------------------
   /** Largest |x| as float32 bits; ≥ 0x7f800000 when a NaN or Inf is present. */
@@ -26,15 +28,59 @@ export interface KernelExports {
   quantizeInt16(x: number, n: number, out: number, scale: number, zeroPoint: number): void;
   quantizeUint16(x: number, n: number, out: number, scale: number, zeroPoint: number): void;
   /** Per column: `scale[cols]` float32, `zeroPoint[cols]` int8. */
-  quantizeInt8Columns(x: number, rows: number, cols: number, out: number, scale: number, zeroPoint: number): void;
+  quantizeInt8Columns(
+    x: number,
+    rows: number,
+    cols: number,
+    out: number,
+    scale: number,
+    zeroPoint: number,
+  ): void;
   /** Per column: `scale[cols]` float32, `zeroPoint[cols]` uint8. */
-  quantizeUint8Columns(x: number, rows: number, cols: number, out: number, scale: number, zeroPoint: number): void;
+  quantizeUint8Columns(
+    x: number,
+    rows: number,
+    cols: number,
+    out: number,
+    scale: number,
+    zeroPoint: number,
+  ): void;
 
   // -- error of a quantization: adds Σx² and Σ(x − (q − zp)·scale)² to the float64 pair at `sums` --
-  quantizationErrorInt8(x: number, n: number, q: number, scale: number, zeroPoint: number, sums: number): void;
-  quantizationErrorUint8(x: number, n: number, q: number, scale: number, zeroPoint: number, sums: number): void;
-  quantizationErrorInt8Columns(x: number, rows: number, cols: number, q: number, scale: number, zeroPoint: number, sums: number): void;
-  quantizationErrorUint8Columns(x: number, rows: number, cols: number, q: number, scale: number, zeroPoint: number, sums: number): void;
+  quantizationErrorInt8(
+    x: number,
+    n: number,
+    q: number,
+    scale: number,
+    zeroPoint: number,
+    sums: number,
+  ): void;
+  quantizationErrorUint8(
+    x: number,
+    n: number,
+    q: number,
+    scale: number,
+    zeroPoint: number,
+    sums: number,
+  ): void;
+  quantizationErrorInt8Columns(
+    x: number,
+    rows: number,
+    cols: number,
+    q: number,
+    scale: number,
+    zeroPoint: number,
+    sums: number,
+  ): void;
+  quantizationErrorUint8Columns(
+    x: number,
+    rows: number,
+    cols: number,
+    q: number,
+    scale: number,
+    zeroPoint: number,
+    sums: number,
+  ): void;
   /** Adds Σa² and Σ(a − b)² of two float32 vectors to the float64 pair at `sums`. */
   squaredError(a: number, b: number, n: number, sums: number): void;
 
@@ -47,23 +93,98 @@ export interface KernelExports {
    * scales: float32 at `scales + (c·blocks + block)·4`.
    * zeroPoints: `bits` wide, low first, at row `zeroPoints + c·zeroPointStride`; ignored when `symmetric`.
    */
-  packBlocks4(x: number, rows: number, cols: number, stride: number, block: number, blocks: number, blockSize: number, packed: number, packedStride: number, scales: number, zeroPoints: number, zeroPointStride: number, symmetric: number): void;
-  packBlocks8(x: number, rows: number, cols: number, stride: number, block: number, blocks: number, blockSize: number, packed: number, packedStride: number, scales: number, zeroPoints: number, zeroPointStride: number, symmetric: number): void;
-  packBlocks2(x: number, rows: number, cols: number, stride: number, block: number, blocks: number, blockSize: number, packed: number, packedStride: number, scales: number, zeroPoints: number, zeroPointStride: number, symmetric: number): void;
+  packBlocks4(
+    x: number,
+    rows: number,
+    cols: number,
+    stride: number,
+    block: number,
+    blocks: number,
+    blockSize: number,
+    packed: number,
+    packedStride: number,
+    scales: number,
+    zeroPoints: number,
+    zeroPointStride: number,
+    symmetric: number,
+  ): void;
+  packBlocks8(
+    x: number,
+    rows: number,
+    cols: number,
+    stride: number,
+    block: number,
+    blocks: number,
+    blockSize: number,
+    packed: number,
+    packedStride: number,
+    scales: number,
+    zeroPoints: number,
+    zeroPointStride: number,
+    symmetric: number,
+  ): void;
+  packBlocks2(
+    x: number,
+    rows: number,
+    cols: number,
+    stride: number,
+    block: number,
+    blocks: number,
+    blockSize: number,
+    packed: number,
+    packedStride: number,
+    scales: number,
+    zeroPoints: number,
+    zeroPointStride: number,
+    symmetric: number,
+  ): void;
 
   // -- blocks along the last axis of a row-major matrix (GatherBlockQuantized, QDQ blocks, bnb4) ----
   /** Per row blocks: `blocksPerRow = ceil(cols / blockSize)`; unpacked codes (one byte each) to `q`, scales float32 and zero points (one byte each) per block. `bits` 2, 4 or 8. NumPy's arithmetic: divide, half to even. */
-  quantizeRowBlocks(x: number, rows: number, cols: number, blockSize: number, bits: number, symmetric: number, signed: number, q: number, scales: number, zeroPoints: number): void;
+  quantizeRowBlocks(
+    x: number,
+    rows: number,
+    cols: number,
+    blockSize: number,
+    bits: number,
+    symmetric: number,
+    signed: number,
+    q: number,
+    scales: number,
+    zeroPoints: number,
+  ): void;
   /** Packs `n` codes of `bits` (2 or 4) wide, low first, into ceil(n·bits/8) bytes. */
   packCodes(q: number, n: number, bits: number, out: number): void;
   /** bitsandbytes 4-bit: `kind` 0 = FP4, 1 = NF4; absmax per block of the flat vector to `absmax`, high nibble first as ONNX Runtime's MatMulBnb4. */
-  packBnb4(x: number, n: number, blockSize: number, kind: number, out: number, absmax: number): void;
+  packBnb4(
+    x: number,
+    n: number,
+    blockSize: number,
+    kind: number,
+    out: number,
+    absmax: number,
+  ): void;
   /** Half-quadratic quantization of row blocks (Badri & Shaji 2023): refines float scale and zero point, then codes; see `reference/hqq.ts`. */
-  hqqRowBlocks(x: number, rows: number, cols: number, blockSize: number, bits: number, q: number, scales: number, zeroPoints: number): void;
+  hqqRowBlocks(
+    x: number,
+    rows: number,
+    cols: number,
+    blockSize: number,
+    bits: number,
+    q: number,
+    scales: number,
+    zeroPoints: number,
+  ): void;
 
   // -- 16-bit floats ------------------------------------------------------------------------------
   /** Round to nearest even, then the converter's clamps: 0 < |x| < `minPositive` → ±minPositive, finite |x| > `maxFinite` → ±maxFinite. */
-  float16FromFloat32(x: number, n: number, out: number, minPositive: number, maxFinite: number): void;
+  float16FromFloat32(
+    x: number,
+    n: number,
+    out: number,
+    minPositive: number,
+    maxFinite: number,
+  ): void;
   float32FromFloat16(x: number, n: number, out: number): void;
   /** Round to nearest even; NaN stays NaN. */
   bfloat16FromFloat32(x: number, n: number, out: number): void;

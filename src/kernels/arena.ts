@@ -30,7 +30,9 @@ export class Arena {
   static async create(module: WebAssembly.Module, maxBytes = 48 << 20): Promise<Arena> {
     const instance = await WebAssembly.instantiate(module, {});
     const kernels = instance.exports as unknown as KernelExports;
-    return new Arena(kernels, ALIGNMENT, maxBytes);
+    // below the base lie the kernels' own tables and tiles
+    const base = Math.ceil(Number(kernels.__heap_base.value) / ALIGNMENT) * ALIGNMENT;
+    return new Arena(kernels, base, maxBytes);
   }
 
   /** All memory as bytes; valid until the next `allocate`. */

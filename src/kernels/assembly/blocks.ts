@@ -1,0 +1,377 @@
+/**
+ * @file MatMulNBits weights: blocks along the rows (K) of B [K, N], packed per column.
+ *
+ * The arithmetic is ONNX Runtime's (`MlasQuantizeBlockwise`, core/mlas/lib/q4_dq.cpp), float32 throughout:
+ * scale = range / levels, codes = round(x · (1 / scale) + zero point), halves away from zero.
+ *
+ * A tile is one block of 16 columns: a cache line wide, so each line is read once per pass. Codes are
+ * made row by row and packed along K into byte vectors of 16 columns, then turned 16 × 16 at a time.
+ */
+import { transposeTile8 } from "./transpose";
+
+const COLUMNS: i32 = 16;
+const MOST_ROWS: i32 = 256;
+
+/** The packed codes of a tile before they are turned: up to 256 rows of 16 bytes. */
+const packedRows = memory.data(4096, 16);
+/** One turned 16 × 16 tile that does not go to its place as a whole. */
+const turned = memory.data(256, 16);
+/** A tile of fewer than 16 columns, widened with zeros: 256 rows of 16 float32. */
+const widened = memory.data(16384, 16);
+
+/** The largest float32 below 0.5: floor(t + it) rounds every t in [0, 2^22) half away from zero. */
+const ALMOST_HALF: f32 = 0.49999997;
+const INTEGER_MAGIC: f32 = 8388608;
+const INTEGER_MAGIC_BITS: i32 = 0x4b000000;
+
+/** round(max(t, 0)), half away from zero, as float32; NaN gives 0. */
+@inline
+function roundUp(t: v128): v128 {
+  return f32x4.floor(
+    f32x4.add(f32x4.pmax(f32x4.splat(0), t), f32x4.splat(ALMOST_HALF)),
+  );
+}
+
+/** Codes of four values, not yet clamped from above. */
+@inline
+function codes(x: usize, reciprocal: v128, zeroPoint: v128): v128 {
+  const t = f32x4.add(f32x4.mul(v128.load(x), reciprocal), zeroPoint);
+  return i32x4.sub(
+    f32x4.add(roundUp(t), f32x4.splat(INTEGER_MAGIC)),
+    i32x4.splat(INTEGER_MAGIC_BITS),
+  );
+}
+
+/** Writes the scales and zero points of four columns; returns their zero points as float32. */
+@inline
+function zeroPointOf(bits: i32, low: v128, scale: v128): v128 {
+  const most = f32x4.splat(<f32>((1 << bits) - 1));
+  const exact = f32x4.sub(f32x4.splat(0), f32x4.div(low, scale));
+  const chosen = v128.bitselect(exact, low, f32x4.ne(scale, f32x4.splat(0)));
+  return f32x4.pmin(most, roundUp(chosen));
+}
+
+@inline
+function scaleOf(bits: i32, low: v128, high: v128, symmetric: bool): v128 {
+  if (symmetric) {
+    const extreme = v128.bitselect(high, low, f32x4.gt(f32x4.abs(high), f32x4.abs(low)));
+    return f32x4.div(f32x4.neg(extreme), f32x4.splat(<f32>(1 << (bits - 1))));
+  }
+  return f32x4.div(f32x4.sub(high, low), f32x4.splat(<f32>((1 << bits) - 1)));
+}
+
+/** 1 / scale, and 0 where the scale is 0. */
+@inline
+function reciprocalOf(scale: v128): v128 {
+  return v128.and(
+    f32x4.div(f32x4.splat(1), scale),
+    f32x4.ne(scale, f32x4.splat(0)),
+  );
+}
+
+/** Where the results of one block go; set once per call. */
+let block: i32 = 0;
+let blocks: i32 = 0;
+let scales: usize = 0;
+let zeroPoints: usize = 0;
+let zeroPointStride: usize = 0;
+
+/** Stores four columns' scales and, unless symmetric, their zero points, low bits first. */
+@inline
+function storeParameters(
+  bits: i32,
+  column: i32,
+  count: i32,
+  scale: v128,
+  zeroPoint: v128,
+  symmetric: bool,
+): void {
+  const perByte = 8 / bits;
+  const slot = block % perByte;
+  v128.store(turned, scale);
+  v128.store(turned, i32x4.trunc_sat_f32x4_s(zeroPoint), 16);
+  for (let k = 0; k < count; k++) {
+    const c = column + k;
+    store<u32>(
+      scales + ((<usize>(c * blocks + block)) << 2),
+      load<u32>(turned + ((<usize>k) << 2)),
+    );
+    if (symmetric) continue;
+    const z = load<u32>(turned + ((<usize>k) << 2), 16);
+    const at = zeroPoints + <usize>c * zeroPointStride + <usize>(block / perByte);
+    if (slot == 0) {
+      // the slots of blocks that do not come keep the middle code, as ONNX Runtime leaves them
+      let middles: u32 = 0;
+      for (let s = 1; s < perByte; s++) middles |= (1 << (bits - 1)) << (s * bits);
+      store<u8>(at, z | middles);
+    } else {
+      const shift = slot * bits;
+      const mask: u32 = ((1 << bits) - 1) << shift;
+      store<u8>(at, (<u32>load<u8>(at) & ~mask) | (z << shift));
+    }
+  }
+}
+
+/** Sixteen codes of one row as bytes, clamped to the bits. */
+@inline
+function codeRow(
+  bits: i32,
+  x: usize,
+  r0: v128,
+  r1: v128,
+  r2: v128,
+  r3: v128,
+  z0: v128,
+  z1: v128,
+  z2: v128,
+  z3: v128,
+): v128 {
+  const bytes = i8x16.narrow_i16x8_u(
+    i16x8.narrow_i32x4_s(codes(x, r0, z0), codes(x + 16, r1, z1)),
+    i16x8.narrow_i32x4_s(codes(x + 32, r2, z2), codes(x + 48, r3, z3)),
+  );
+  const most: i32 = (1 << bits) - 1;
+  return bits == 8 ? bytes : i8x16.min_u(bytes, i8x16.splat(<i8>most));
+}
+
+@inline
+function packTile(
+  bits: i32,
+  x: usize,
+  rows: i32,
+  stride: usize,
+  column: i32,
+  width: i32,
+  blockSize: i32,
+  packed: usize,
+  packedStride: usize,
+  symmetric: bool,
+): void {
+  let l0 = v128.load(x);
+  let l1 = v128.load(x, 16);
+  let l2 = v128.load(x, 32);
+  let l3 = v128.load(x, 48);
+  let h0 = l0;
+  let h1 = l1;
+  let h2 = l2;
+  let h3 = l3;
+  let row = x;
+  for (let r = 1; r < rows; r++) {
+    row += stride;
+    const a = v128.load(row);
+    const b = v128.load(row, 16);
+    const c = v128.load(row, 32);
+    const d = v128.load(row, 48);
+    l0 = f32x4.pmin(l0, a);
+    l1 = f32x4.pmin(l1, b);
+    l2 = f32x4.pmin(l2, c);
+    l3 = f32x4.pmin(l3, d);
+    h0 = f32x4.pmax(h0, a);
+    h1 = f32x4.pmax(h1, b);
+    h2 = f32x4.pmax(h2, c);
+    h3 = f32x4.pmax(h3, d);
+  }
+  const middle = f32x4.splat(<f32>(1 << (bits - 1)));
+  let z0 = middle;
+  let z1 = middle;
+  let z2 = middle;
+  let z3 = middle;
+  if (!symmetric) {
+    const zero = f32x4.splat(0);
+    l0 = f32x4.pmin(zero, l0);
+    l1 = f32x4.pmin(zero, l1);
+    l2 = f32x4.pmin(zero, l2);
+    l3 = f32x4.pmin(zero, l3);
+    h0 = f32x4.pmax(zero, h0);
+    h1 = f32x4.pmax(zero, h1);
+    h2 = f32x4.pmax(zero, h2);
+    h3 = f32x4.pmax(zero, h3);
+  }
+  const s0 = scaleOf(bits, l0, h0, symmetric);
+  const s1 = scaleOf(bits, l1, h1, symmetric);
+  const s2 = scaleOf(bits, l2, h2, symmetric);
+  const s3 = scaleOf(bits, l3, h3, symmetric);
+  if (!symmetric) {
+    z0 = zeroPointOf(bits, l0, s0);
+    z1 = zeroPointOf(bits, l1, s1);
+    z2 = zeroPointOf(bits, l2, s2);
+    z3 = zeroPointOf(bits, l3, s3);
+  }
+  storeParameters(bits, column, min(4, width), s0, z0, symmetric);
+  storeParameters(bits, column + 4, min(4, width - 4), s1, z1, symmetric);
+  storeParameters(bits, column + 8, min(4, width - 8), s2, z2, symmetric);
+  storeParameters(bits, column + 12, min(4, width - 12), s3, z3, symmetric);
+  const r0 = reciprocalOf(s0);
+  const r1 = reciprocalOf(s1);
+  const r2 = reciprocalOf(s2);
+  const r3 = reciprocalOf(s3);
+
+  const perByte = 8 / bits;
+  const bytes = (blockSize * bits) >> 3;
+  const full = rows / perByte;
+  let to = packedRows;
+  row = x;
+  for (let b = 0; b < full; b++, to += 16) {
+    let byte = codeRow(bits, row, r0, r1, r2, r3, z0, z1, z2, z3);
+    row += stride;
+    if (bits <= 4) {
+      byte = v128.or(byte, i16x8.shl(codeRow(bits, row, r0, r1, r2, r3, z0, z1, z2, z3), bits));
+      row += stride;
+    }
+    if (bits == 2) {
+      byte = v128.or(byte, i16x8.shl(codeRow(bits, row, r0, r1, r2, r3, z0, z1, z2, z3), 4));
+      row += stride;
+      byte = v128.or(byte, i16x8.shl(codeRow(bits, row, r0, r1, r2, r3, z0, z1, z2, z3), 6));
+      row += stride;
+    }
+    v128.store(to, byte);
+  }
+  const spare = rows - full * perByte;
+  if (spare) {
+    let byte = i8x16.splat(0);
+    for (let k = 0; k < spare; k++, row += stride) {
+      byte = v128.or(
+        byte,
+        i16x8.shl(codeRow(bits, row, r0, r1, r2, r3, z0, z1, z2, z3), k * bits),
+      );
+    }
+    v128.store(to, byte);
+    to += 16;
+  }
+  for (; to < packedRows + (<usize>bytes << 4); to += 16) v128.store(to, i8x16.splat(0));
+
+  const columnStart = packed + <usize>column * packedStride + <usize>(block * bytes);
+  for (let g = 0; g < bytes; g += 16) {
+    const from = packedRows + (<usize>g << 4);
+    const at = columnStart + <usize>g;
+    if (width == COLUMNS && bytes - g >= 16) {
+      transposeTile8(from, 16, at, packedStride);
+    } else {
+      transposeTile8(from, 16, turned, 16);
+      for (let c = 0; c < width; c++) {
+        memory.copy(at + <usize>c * packedStride, turned + (<usize>c << 4), min(16, bytes - g));
+      }
+    }
+  }
+  if (spare) repeatSpareBits(columnStart, packedStride, full, width, perByte, (-1 << (spare * bits)) & 255);
+}
+
+/**
+ * The bits that no row fills in a column's last byte repeat those of the byte before, or are zero where
+ * ONNX Runtime begins a run of `perByte` blocks: its loop leaves the last codes in place.
+ */
+function repeatSpareBits(
+  columnStart: usize,
+  packedStride: usize,
+  byte: i32,
+  width: i32,
+  perByte: i32,
+  mask: i32,
+): void {
+  if (byte == 0 && block % perByte == 0) return;
+  for (let c = 0; c < width; c++) {
+    const at = columnStart + <usize>c * packedStride + <usize>byte;
+    store<u8>(at, <i32>load<u8>(at) | (<i32>load<u8>(at - 1) & mask));
+  }
+}
+
+@inline
+function packBlocks(
+  bits: i32,
+  x: usize,
+  rows: i32,
+  cols: i32,
+  stride: i32,
+  blockSize: i32,
+  packed: usize,
+  packedStride: usize,
+  symmetric: bool,
+): void {
+  const rowBytes = (<usize>stride) << 2;
+  for (let c = 0; c < cols; c += COLUMNS) {
+    const width = min(COLUMNS, cols - c);
+    let tile = x + ((<usize>c) << 2);
+    let tileStride = rowBytes;
+    if (width < COLUMNS) {
+      memory.fill(widened, 0, (<usize>rows) << 6);
+      for (let r = 0; r < rows; r++) {
+        memory.copy(widened + ((<usize>r) << 6), tile + <usize>r * rowBytes, (<usize>width) << 2);
+      }
+      tile = widened;
+      tileStride = 64;
+    }
+    packTile(bits, tile, rows, tileStride, c, width, blockSize, packed, packedStride, symmetric);
+  }
+}
+
+@inline
+function place(
+  ofBlock: i32,
+  ofBlocks: i32,
+  scalesAt: usize,
+  zeroPointsAt: usize,
+  zeroPointBytes: usize,
+): void {
+  block = ofBlock;
+  blocks = ofBlocks;
+  scales = scalesAt;
+  zeroPoints = zeroPointsAt;
+  zeroPointStride = zeroPointBytes;
+}
+
+export function packBlocks2(
+  x: usize,
+  rows: i32,
+  cols: i32,
+  stride: i32,
+  block: i32,
+  blocks: i32,
+  blockSize: i32,
+  packed: usize,
+  packedStride: usize,
+  scales: usize,
+  zeroPoints: usize,
+  zeroPointStride: usize,
+  symmetric: i32,
+): void {
+  place(block, blocks, scales, zeroPoints, zeroPointStride);
+  packBlocks(2, x, rows, cols, stride, blockSize, packed, packedStride, symmetric != 0);
+}
+
+export function packBlocks4(
+  x: usize,
+  rows: i32,
+  cols: i32,
+  stride: i32,
+  block: i32,
+  blocks: i32,
+  blockSize: i32,
+  packed: usize,
+  packedStride: usize,
+  scales: usize,
+  zeroPoints: usize,
+  zeroPointStride: usize,
+  symmetric: i32,
+): void {
+  place(block, blocks, scales, zeroPoints, zeroPointStride);
+  packBlocks(4, x, rows, cols, stride, blockSize, packed, packedStride, symmetric != 0);
+}
+
+export function packBlocks8(
+  x: usize,
+  rows: i32,
+  cols: i32,
+  stride: i32,
+  block: i32,
+  blocks: i32,
+  blockSize: i32,
+  packed: usize,
+  packedStride: usize,
+  scales: usize,
+  zeroPoints: usize,
+  zeroPointStride: usize,
+  symmetric: i32,
+): void {
+  place(block, blocks, scales, zeroPoints, zeroPointStride);
+  packBlocks(8, x, rows, cols, stride, blockSize, packed, packedStride, symmetric != 0);
+}
