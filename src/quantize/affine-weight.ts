@@ -1,23 +1,30 @@
 /**
- * @file A float32 weight as 8-bit integers: ranges read at once, quantized bytes lazy.
+ * @file A float weight as 8-bit integers: ranges read at once, quantized bytes lazy.
  *
  * Arithmetic of onnxruntime 1.30's `quant_utils.compute_scale_zp` and `quantize_data`, bit for bit.
  */
 import type { Arena } from "../kernels/arena.ts";
 import type { Tensor } from "../onnx/model.ts";
-import type { TensorData } from "../onnx/tensor-data.ts";
+import { ComputedData, type TensorData } from "../onnx/tensor-data.ts";
+import type { AffineType } from "./affine.ts";
+import { streamCodes } from "./affine-codes.ts";
+import { type AffineLayout, affineLayout } from "./affine-layout.ts";
+import { affineScales } from "./affine-ranges.ts";
 
-export interface AffineOptions {
-  type: "int8" | "uint8";
+interface CodeOptions {
+  type: AffineType;
   symmetric: boolean;
   /** int8 ±64, uint8 0…127: room for the 16-bit accumulators of old CPUs. */
   reduceRange: boolean;
+  /** Σx² and Σ(x − x̂)², called each time the bytes have been written. */
+  onError?: (signal: number, error: number) => void;
+}
+
+export interface AffineOptions extends CodeOptions {
   /** One scale per index of this axis (of the value, after `permutation`); absent: one for the tensor. */
   axis?: number;
-  /** Quantize the transposed tensor (rank 2: [1, 0]), e.g. a Gemm's transB weight. */
+  /** Quantize the transposed tensor (as ONNX's `perm`), e.g. [1, 0] for a Gemm's transB weight. */
   permutation?: readonly number[];
-  /** Σx² and Σ(x − x̂)², called once the bytes have been written. */
-  onError?: (signal: number, error: number) => void;
 }
 
 export interface AffineWeight {
@@ -25,20 +32,45 @@ export interface AffineWeight {
   dims: number[];
   /** The int8 / uint8 codes, computed when they are streamed. */
   data: TensorData;
-  /** One element, or one per index of `axis`. */
+  /** One element, or one per index of `axis`; float16 numbers for a float16 weight. */
   scale: Float32Array;
   zeroPoint: Int8Array | Uint8Array;
 }
 
 /**
- * Reads the weight's ranges and returns its quantized form.
- * @returns `undefined` when the weight holds NaN or Inf (it has to stay float)
- * @throws TypeError when the tensor is not float32
+ * Reads the weight's ranges and returns its quantized form. Memory stays bounded by the arena whatever
+ * the weight's size; a permutation other than transposed matrices needs room for all codes.
+ * @returns `undefined` when a scale would not be finite: the weight holds NaN or Inf, or its range
+ * overflows (it has to stay float)
+ * @throws TypeError when the tensor is not float32 or float16
+ * @throws RangeError when axis or permutation do not fit the rank
  */
 export async function affineWeight(
-  _tensor: Tensor,
-  _options: AffineOptions,
-  _arena: Arena,
+  tensor: Tensor,
+  options: AffineOptions,
+  arena: Arena,
 ): Promise<AffineWeight | undefined> {
-  throw new Error("quantize: affineWeight is being written");
+  const { permutation } = options;
+  const layout = affineLayout(tensor.dims, options.axis, permutation);
+  const coded = await affineCodes(tensor, layout, options, arena);
+  if (!coded) return undefined;
+  const dims = permutation ? permutation.map((axis) => tensor.dims[axis] ?? 1) : [...tensor.dims];
+  return { dims, ...coded };
+}
+
+/** The same for a layout of one's own, where channels are not the indices of one axis (LSTM's gates of both directions). */
+export async function affineCodes(
+  tensor: Tensor,
+  layout: AffineLayout,
+  options: CodeOptions,
+  arena: Arena,
+): Promise<Omit<AffineWeight, "dims"> | undefined> {
+  const scales = await affineScales(tensor, layout, options, arena);
+  if (!scales) return undefined;
+  const { onError } = options;
+  const data = new ComputedData(layout.count, async (sink) => {
+    const sums = await streamCodes(tensor, layout, scales, arena, sink, onError !== undefined);
+    onError?.(...sums);
+  });
+  return { data, ...scales };
 }
