@@ -4,7 +4,7 @@ import type { Tensor } from "../onnx/model.ts";
 import type { ByteSink } from "../onnx/source.ts";
 import type { AffineLayout, Reorder } from "./affine-layout.ts";
 import { type AffineScales, columnPieces, runs } from "./affine-ranges.ts";
-import { CHUNK_ELEMENTS, weightChunks } from "./weight-chunks.ts";
+import { CHUNK_ELEMENTS, weightChunks } from "../kernels/weight-chunks.ts";
 
 /** Σx² and Σ(x − x̂)². */
 export type ErrorSums = [signal: number, error: number];

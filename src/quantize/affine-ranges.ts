@@ -4,7 +4,7 @@ import { DataType } from "../onnx/data-type.ts";
 import type { Tensor } from "../onnx/model.ts";
 import { type AffineType, affineParameters, codeRange } from "./affine.ts";
 import type { AffineLayout } from "./affine-layout.ts";
-import { weightChunks } from "./weight-chunks.ts";
+import { weightChunks } from "../kernels/weight-chunks.ts";
 
 export interface AffineScales {
   scale: Float32Array;

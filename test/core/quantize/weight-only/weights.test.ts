@@ -3,7 +3,7 @@ import { makeInts, makeTensorAttribute } from "../../../../src/graph/attributes.
 import { makeFloat32, makeInt64, makeNode } from "../../../../src/graph/build.ts";
 import { Scope } from "../../../../src/graph/scope.ts";
 import type { Graph, Node, Tensor, ValueInfo } from "../../../../src/onnx/model.ts";
-import { findWeights, storedAxis, valueDims } from "../../../../src/quantize/weights.ts";
+import { findWeights, storedAxis, valueDims } from "../../../../src/graph/weights.ts";
 
 const value = (name: string): ValueInfo => ({ name, type: undefined });
 

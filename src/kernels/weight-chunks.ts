@@ -1,0 +1,115 @@
+/** @file A weight's elements as float32 in the arena, chunk by chunk, so that memory does not grow with the weight. */
+import type { Arena } from "./arena.ts";
+import { DataType, dataTypeName } from "../onnx/data-type.ts";
+import type { Tensor } from "../onnx/model.ts";
+import type { ByteSink } from "../onnx/source.ts";
+import { ComputedData } from "../onnx/tensor-data.ts";
+
+/** Most elements at a time: 4 MiB of float32. */
+export const CHUNK_ELEMENTS = 1 << 20;
+
+export interface WeightChunks {
+  /** Where each chunk's float32 elements lie in the arena. */
+  readonly pointer: number;
+  /**
+   * Loads the elements [from, to) in order and calls `process` for each chunk of at most
+   * `CHUNK_ELEMENTS`; `first` is the index of the chunk's first element in the tensor.
+   */
+  each(from: number, to: number, process: ProcessChunk): Promise<void>;
+}
+
+type ProcessChunk = (first: number, count: number) => void | Promise<void>;
+
+/**
+ * Reserves the scratch for a float32 or float16 weight (4 or 6 MiB, less for a small one).
+ * The caller releases the arena.
+ * @param multipleOf chunks end at multiples of this many elements, where it is at most `CHUNK_ELEMENTS`
+ * @throws TypeError for other element types
+ */
+export function weightChunks(
+  tensor: Tensor,
+  arena: Arena,
+  count: number,
+  multipleOf = 1,
+): WeightChunks {
+  const half = tensor.dataType === DataType.float16;
+  if (!half && tensor.dataType !== DataType.float32) {
+    throw new TypeError(
+      `quantize: "${tensor.name}" is ${dataTypeName(tensor.dataType)}, not float32 or float16`,
+    );
+  }
+  const whole = Math.max(1, Math.floor(CHUNK_ELEMENTS / multipleOf)) * multipleOf;
+  const capacity = Math.max(1, Math.min(count, whole, CHUNK_ELEMENTS));
+  const pointer = arena.allocate(capacity * 4);
+  const stored = half ? arena.allocate(capacity * 2) : pointer;
+  const width = half ? 2 : 4;
+  const finish = async (first: number, length: number, process: ProcessChunk): Promise<void> => {
+    if (half) arena.kernels.float32FromFloat16(stored, length, pointer);
+    await process(first, length);
+  };
+  return {
+    pointer,
+    async each(from, to, process) {
+      if (tensor.data instanceof ComputedData) {
+        const sink = new ChunkSink(
+          arena,
+          stored,
+          { from: from * width, to: to * width },
+          capacity * width,
+        );
+        sink.onFull = (offset, length) => finish(offset / width, length / width, process);
+        return await tensor.data.stream(sink);
+      }
+      for (let first = from; first < to;) {
+        const length = Math.min(capacity, to - first);
+        await tensor.data.read(first * width, arena.view(stored, length * width));
+        await finish(first, length, process);
+        first += length;
+      }
+    },
+  };
+}
+
+/** Collects the bytes [from, to) of a stream into chunks: data that is computed has no random access. */
+class ChunkSink implements ByteSink {
+  onFull: (offset: number, length: number) => Promise<void> = async () => {};
+  readonly #arena: Arena;
+  readonly #pointer: number;
+  readonly #range: { from: number; to: number };
+  readonly #capacity: number;
+  #position = 0;
+  #filled = 0;
+
+  constructor(
+    arena: Arena,
+    pointer: number,
+    range: { from: number; to: number },
+    capacity: number,
+  ) {
+    this.#arena = arena;
+    this.#pointer = pointer;
+    this.#range = range;
+    this.#capacity = capacity;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const { from, to } = this.#range;
+    let start = Math.min(bytes.length, Math.max(0, from - this.#position));
+    const end = Math.max(start, Math.min(bytes.length, to - this.#position));
+    const base = this.#position;
+    this.#position += bytes.length;
+    while (start < end) {
+      const length = Math.min(end - start, this.#capacity - this.#filled);
+      this.#arena
+        .view(this.#pointer + this.#filled, length)
+        .set(bytes.subarray(start, start + length));
+      this.#filled += length;
+      start += length;
+      if (this.#filled === this.#capacity || base + start === to) {
+        const full = this.#filled;
+        this.#filled = 0;
+        await this.onFull(base + start - full, full);
+      }
+    }
+  }
+}
