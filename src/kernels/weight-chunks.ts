@@ -21,7 +21,7 @@ export interface WeightChunks {
 type ProcessChunk = (first: number, count: number) => void | Promise<void>;
 
 /**
- * Reserves the scratch for a float32 or float16 weight (4 or 6 MiB, less for a small one).
+ * Reserves the scratch for a float32, float16 or bfloat16 weight (4 or 6 MiB, less for a small one).
  * The caller releases the arena.
  * @param multipleOf chunks end at multiples of this many elements, where it is at most `CHUNK_ELEMENTS`
  * @throws TypeError for other element types
@@ -32,19 +32,14 @@ export function weightChunks(
   count: number,
   multipleOf = 1,
 ): WeightChunks {
-  const half = tensor.dataType === DataType.float16;
-  if (!half && tensor.dataType !== DataType.float32) {
-    throw new TypeError(
-      `quantize: "${tensor.name}" is ${dataTypeName(tensor.dataType)}, not float32 or float16`,
-    );
-  }
+  const decode = decoder(tensor, arena);
   const whole = Math.max(1, Math.floor(CHUNK_ELEMENTS / multipleOf)) * multipleOf;
   const capacity = Math.max(1, Math.min(count, whole, CHUNK_ELEMENTS));
   const pointer = arena.allocate(capacity * 4);
-  const stored = half ? arena.allocate(capacity * 2) : pointer;
-  const width = half ? 2 : 4;
+  const stored = decode ? arena.allocate(capacity * 2) : pointer;
+  const width = decode ? 2 : 4;
   const finish = async (first: number, length: number, process: ProcessChunk): Promise<void> => {
-    if (half) arena.kernels.float32FromFloat16(stored, length, pointer);
+    decode?.(stored, length, pointer);
     await process(first, length);
   };
   return {
@@ -68,6 +63,25 @@ export function weightChunks(
       }
     },
   };
+}
+
+/** The kernel that widens the tensor's elements to float32; `undefined` where they are. */
+function decoder(
+  tensor: Tensor,
+  arena: Arena,
+): ((from: number, count: number, to: number) => void) | undefined {
+  switch (tensor.dataType) {
+    case DataType.float32:
+      return undefined;
+    case DataType.float16:
+      return (from, count, to) => arena.kernels.float32FromFloat16(from, count, to);
+    case DataType.bfloat16:
+      return (from, count, to) => arena.kernels.float32FromBfloat16(from, count, to);
+    default:
+      throw new TypeError(
+        `kernels: "${tensor.name}" is ${dataTypeName(tensor.dataType)}, not float32, float16 or bfloat16`,
+      );
+  }
 }
 
 /** Collects the bytes [from, to) of a stream into chunks: data that is computed has no random access. */
