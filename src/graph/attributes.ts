@@ -5,11 +5,12 @@ import type { Attribute, AttributeValue, Graph, Node, Tensor } from "../onnx/mod
 const utf8 = new TextDecoder();
 const utf8Encoder = new TextEncoder();
 
-type ValueOf<T extends AttributeValue["type"]> = Extract<AttributeValue, { type: T }> extends {
-  value: infer V;
-}
-  ? V
-  : never;
+type ValueOf<T extends AttributeValue["type"]> =
+  Extract<AttributeValue, { type: T }> extends {
+    value: infer V;
+  }
+    ? V
+    : never;
 
 export function findAttribute(node: Node, name: string): Attribute | undefined {
   return node.attributes.find((attribute) => attribute.name === name);

@@ -45,7 +45,11 @@ export function makeInt64(name: string, values: readonly number[], scalar = fals
   return makeTensor(name, 7, scalar ? [] : [values.length], new Uint8Array(data.buffer));
 }
 
-export function makeFloat32(name: string, values: readonly number[], dims = [values.length]): Tensor {
+export function makeFloat32(
+  name: string,
+  values: readonly number[],
+  dims = [values.length],
+): Tensor {
   return makeTensor(name, 1, dims, new Uint8Array(new Float32Array(values).buffer));
 }
 

@@ -20,7 +20,10 @@ export function cloneGraph(graph: Graph): Graph {
     ...graph,
     nodes: graph.nodes.map(cloneNode),
     initializers: new Map(
-      [...graph.initializers].map(([name, tensor]) => [name, { ...tensor, dims: [...tensor.dims] }]),
+      [...graph.initializers].map(([name, tensor]) => [
+        name,
+        { ...tensor, dims: [...tensor.dims] },
+      ]),
     ),
     sparseInitializers: [...graph.sparseInitializers],
     inputs: graph.inputs.map(cloneValueInfo),

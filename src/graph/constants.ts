@@ -88,7 +88,11 @@ const MAX_SMALL_CONSTANT = 4096;
  */
 export async function constantNumbers(scope: Scope, name: string): Promise<number[] | undefined> {
   const constant = resolveConstant(scope, name);
-  if (!constant || constant.permutation || elementCount(constant.tensor.dims) > MAX_SMALL_CONSTANT) {
+  if (
+    !constant ||
+    constant.permutation ||
+    elementCount(constant.tensor.dims) > MAX_SMALL_CONSTANT
+  ) {
     return undefined;
   }
   return await tensorNumbers(constant.tensor);

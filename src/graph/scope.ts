@@ -52,7 +52,8 @@ export class Scope {
       for (const body of subgraphs(node)) scope.children.push(Scope.#build(body, scope, node));
     }
     for (const output of graph.outputs) {
-      if (!scope.defines(output.name)) scope.parent?.definingScope(output.name)?.#outputs.add(output.name);
+      const home = scope.definingScope(output.name);
+      if (home && home !== scope) home.#outputs.add(output.name);
     }
     return scope;
   }
@@ -72,9 +73,7 @@ export class Scope {
 
   /** True when the name is made here: by a node, as an initializer, or as an input. */
   defines(name: string): boolean {
-    return (
-      this.#producers.has(name) || this.graph.initializers.has(name) || this.#inputs.has(name)
-    );
+    return this.#producers.has(name) || this.graph.initializers.has(name) || this.#inputs.has(name);
   }
 
   /** The scope, from here outwards, that defines the name. */
@@ -87,7 +86,8 @@ export class Scope {
 
   /** The node that makes the name, seen from here. */
   producer(name: string): Node | undefined {
-    return this.definingScope(name)?.#producers.get(name);
+    const home = this.definingScope(name);
+    return home && home.#producers.get(name);
   }
 
   /** The initializer of that name, seen from here (also when it is an overridable input). */
@@ -97,17 +97,19 @@ export class Scope {
 
   /** True when a caller can override the initializer, because it is also a graph input. */
   isInput(name: string): boolean {
-    return this.definingScope(name)?.#inputs.has(name) ?? false;
+    const home = this.definingScope(name);
+    return home ? home.#inputs.has(name) : false;
   }
 
   /** All node inputs, here and in nested graphs, that read the name. */
   uses(name: string): readonly Use[] {
-    return this.definingScope(name)?.#uses.get(name) ?? this.#uses.get(name) ?? [];
+    return (this.definingScope(name) ?? this).#uses.get(name) ?? [];
   }
 
   /** True when the name is an output of its graph, or of a graph nested in it. */
   isOutput(name: string): boolean {
-    return this.definingScope(name)?.#outputs.has(name) ?? false;
+    const home = this.definingScope(name);
+    return home ? home.#outputs.has(name) : false;
   }
 }
 

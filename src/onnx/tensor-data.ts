@@ -69,7 +69,7 @@ export class RangeData implements TensorData {
 
   async stream(sink: ByteSink): Promise<void> {
     const chunk = new Uint8Array(Math.min(this.byteLength, COPY_CHUNK_BYTES));
-    for (let done = 0; done < this.byteLength; ) {
+    for (let done = 0; done < this.byteLength;) {
       const part = chunk.subarray(0, Math.min(chunk.length, this.byteLength - done));
       await this.source.read(this.offset + done, part);
       await sink.write(part);

@@ -1,0 +1,167 @@
+/**
+ * @file Building protobuf messages whose lengths are known while their large data is not yet read.
+ *
+ * An encoder is a list of pieces: bytes, and tensor data that will stream in their place.
+ */
+import type { ByteSink } from "./source.ts";
+import { BytesData, type TensorData } from "./tensor-data.ts";
+
+/** In-memory data up to this size is copied in between the bytes; longer stays a piece of its own. */
+const COPY_BYTES = 16 << 10;
+const FIRST_BUFFER_BYTES = 64;
+const utf8 = new TextEncoder();
+
+export class Encoder {
+  readonly #pieces: (Uint8Array | TensorData)[] = [];
+  #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
+  #filled = 0;
+  /** Bytes in `#pieces`. */
+  #before = 0;
+
+  /** Bytes of the message so far. */
+  get byteLength(): number {
+    return this.#before + this.#filled;
+  }
+
+  /** Field of type int32, int64, enum. Zero is written too. */
+  int(field: number, value: number | bigint): void {
+    this.#tag(field, 0);
+    this.#varint(value);
+  }
+
+  float(field: number, value: number): void {
+    this.#tag(field, 5);
+    const at = this.#reserve(4);
+    new DataView(this.#buffer.buffer).setFloat32(at, value, true);
+  }
+
+  text(field: number, value: string): void {
+    this.bytes(field, utf8.encode(value));
+  }
+
+  /** A text field that is left out when it is empty. */
+  optionalText(field: number, value: string | undefined): void {
+    if (value) this.text(field, value);
+  }
+
+  bytes(field: number, value: Uint8Array): void {
+    this.#tag(field, 2);
+    this.#varint(value.length);
+    this.raw(value);
+  }
+
+  /** Repeated ints, packed. */
+  packedInts(field: number, values: readonly (number | bigint)[]): void {
+    const packed = new Encoder();
+    for (const value of values) packed.#varint(value);
+    this.message(field, packed);
+  }
+
+  packedFloats(field: number, values: readonly number[]): void {
+    this.bytes(field, new Uint8Array(Float32Array.from(values).buffer));
+  }
+
+  message(field: number, message: Encoder): void {
+    this.#tag(field, 2);
+    this.#varint(message.byteLength);
+    for (const piece of message.#pieces) {
+      if (piece instanceof Uint8Array) this.raw(piece);
+      else this.#piece(piece);
+    }
+    this.raw(message.#buffer.subarray(0, message.#filled));
+  }
+
+  /** A length-delimited field whose bytes are streamed when the message is written. */
+  data(field: number, data: TensorData): void {
+    this.#tag(field, 2);
+    this.#varint(data.byteLength);
+    if (data instanceof BytesData && data.byteLength <= COPY_BYTES) this.raw(data.bytes);
+    else if (data.byteLength > 0) this.#piece(data);
+  }
+
+  /** Bytes as they are: fields kept from a file, tags included. */
+  raw(bytes: Uint8Array | undefined): void {
+    if (!bytes || bytes.length === 0) return;
+    const at = this.#reserve(bytes.length);
+    this.#buffer.set(bytes, at);
+  }
+
+  /** Sends the message; data is asked for in order. */
+  async write(sink: ByteSink): Promise<void> {
+    for (const piece of this.#pieces) {
+      if (piece instanceof Uint8Array) await sink.write(piece);
+      else await streamExactly(piece, sink);
+    }
+    if (this.#filled > 0) await sink.write(this.#buffer.subarray(0, this.#filled));
+  }
+
+  #piece(data: TensorData): void {
+    if (this.#filled > 0) {
+      this.#pieces.push(this.#buffer.subarray(0, this.#filled));
+      this.#before += this.#filled;
+      this.#buffer = new Uint8Array(FIRST_BUFFER_BYTES);
+      this.#filled = 0;
+    }
+    this.#pieces.push(data);
+    this.#before += data.byteLength;
+  }
+
+  #tag(field: number, wireType: number): void {
+    this.#varint(field * 8 + wireType);
+  }
+
+  #varint(value: number | bigint): void {
+    if (typeof value === "bigint" || value < 0) return this.#varint64(BigInt(value));
+    let rest = value;
+    while (rest >= 128) {
+      this.#byte((rest % 128) | 128);
+      rest = Math.floor(rest / 128);
+    }
+    this.#byte(rest);
+  }
+
+  #varint64(value: bigint): void {
+    let rest = BigInt.asUintN(64, value);
+    while (rest >= 128n) {
+      this.#byte(Number(rest & 127n) | 128);
+      rest >>= 7n;
+    }
+    this.#byte(Number(rest));
+  }
+
+  #byte(byte: number): void {
+    const at = this.#reserve(1);
+    this.#buffer[at] = byte;
+  }
+
+  /** Makes room and returns where it starts. */
+  #reserve(length: number): number {
+    const at = this.#filled;
+    if (at + length > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(this.#buffer.length * 2, at + length));
+      grown.set(this.#buffer.subarray(0, at));
+      this.#buffer = grown;
+    }
+    this.#filled += length;
+    return at;
+  }
+}
+
+/** @throws RangeError when the data's producer sent more or fewer bytes than it had promised */
+export async function streamExactly(data: TensorData, sink: ByteSink): Promise<void> {
+  let sent = 0;
+  await data.stream({
+    write(bytes) {
+      sent += bytes.length;
+      if (sent > data.byteLength) {
+        throw new RangeError(
+          `onnx: tensor data sent ${sent} bytes, ${data.byteLength} were planned`,
+        );
+      }
+      return sink.write(bytes);
+    },
+  });
+  if (sent !== data.byteLength) {
+    throw new RangeError(`onnx: tensor data sent ${sent} bytes, ${data.byteLength} were planned`);
+  }
+}

@@ -1,0 +1,281 @@
+/**
+ * @file Reading protobuf's wire: tags, varints, lengths; every step inside the bounds of its message.
+ *
+ * Positions are file offsets. A field's known type is demanded: protobuf libraries would skip a known
+ * field of a wrong wire type as if it were unknown, and so lose what the file meant to say.
+ * Source: protobuf's encoding specification.
+ */
+import { OnnxError } from "./errors.ts";
+import type { ReadLimits } from "./limits.ts";
+import type { SparseBytes } from "./sparse-bytes.ts";
+
+const EMPTY = new Uint8Array(0);
+const MAX_VARINT_BYTES = 10;
+/** Text up to this length is decoded here, which is faster than TextDecoder for the short names of a model. */
+const SHORT_TEXT = 64;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export class Wire {
+  readonly limits: ReadLimits;
+  /** File offset of the next byte. */
+  position = 0;
+  /** Of the tag read last. */
+  field = 0;
+  wireType = 0;
+  readonly #bytes: SparseBytes;
+  #window: Uint8Array = EMPTY;
+  #windowStart = 0;
+  #tagStart = 0;
+
+  constructor(bytes: SparseBytes, limits: ReadLimits) {
+    this.#bytes = bytes;
+    this.limits = limits;
+  }
+
+  get size(): number {
+    return this.#bytes.source.size;
+  }
+
+  get source() {
+    return this.#bytes.source;
+  }
+
+  /** Reads the next tag of a message that ends at `end`; false at its end. */
+  next(end: number): boolean {
+    if (this.position >= end) return false;
+    this.#tagStart = this.position;
+    const tag = this.varint(end);
+    this.field = Math.floor(tag / 8);
+    this.wireType = tag % 8;
+    if (this.field === 0 || this.field > 0x1fffffff) {
+      throw this.error("malformed", `field number ${this.field} does not exist`);
+    }
+    return true;
+  }
+
+  /** An unsigned varint as a number; exact up to 2^53, and above that at least as large as 2^53. */
+  varint(end: number): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < MAX_VARINT_BYTES; i++) {
+      const byte = this.#byte(end);
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+      scale *= 128;
+    }
+    throw this.error("malformed", `a number is longer than ${MAX_VARINT_BYTES} bytes`);
+  }
+
+  /** A varint as a signed 64-bit integer. */
+  int64(end: number): bigint {
+    const start = this.position;
+    const small = this.varint(end);
+    if (this.position - start <= 7) return BigInt(small);
+    this.position = start;
+    let value = 0n;
+    for (let shift = 0n; ; shift += 7n) {
+      const byte = this.#byte(end);
+      value |= BigInt(byte & 127) << shift;
+      if (byte < 128) return BigInt.asIntN(64, value);
+    }
+  }
+
+  /** The value of an int64 field. */
+  int64Field(end: number): bigint {
+    this.expect(0);
+    return this.int64(end);
+  }
+
+  /** The value of an int32 or enum field, or of an int64 field that has to be a safe integer. */
+  intField(end: number, what: string): number {
+    const value = this.int64Field(end);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < BigInt(Number.MIN_SAFE_INTEGER)) {
+      throw this.error("invalid_model", `${what} is ${value}`);
+    }
+    return Number(value);
+  }
+
+  /** Reads a repeated int64 field, packed or not, into `values`. */
+  int64s(end: number, values: bigint[]): void {
+    if (this.wireType === 0) {
+      values.push(this.int64(end));
+      return;
+    }
+    const stop = this.length(end);
+    while (this.position < stop) values.push(this.int64(stop));
+  }
+
+  /** The value of a float field. */
+  float32Field(end: number): number {
+    this.expect(5);
+    return this.#float32(end);
+  }
+
+  /** Reads a repeated float field, packed or not, into `values`. */
+  float32s(end: number, values: number[]): void {
+    if (this.wireType === 5) {
+      values.push(this.#float32(end));
+      return;
+    }
+    const stop = this.length(end);
+    while (this.position < stop) values.push(this.#float32(stop));
+  }
+
+  #float32(end: number): number {
+    const bytes = this.take(4, end);
+    return new DataView(bytes.buffer, bytes.byteOffset, 4).getFloat32(0, true);
+  }
+
+  /** Reads a length and returns the end of what it delimits; the wire type must be length-delimited. */
+  length(end: number): number {
+    this.expect(2);
+    const length = this.varint(end);
+    const stop = this.position + length;
+    if (stop > end) {
+      throw this.error(
+        "truncated",
+        `a length of ${length} passes the end of its message, ${end - this.position} bytes on`,
+      );
+    }
+    return stop;
+  }
+
+  /** A length-delimited field's bytes, as a view. */
+  view(end: number): Uint8Array {
+    const stop = this.length(end);
+    return this.take(stop - this.position, stop);
+  }
+
+  /** A length-delimited field's bytes, as a copy that does not hold on to the file's. */
+  bytes(end: number): Uint8Array {
+    return this.view(end).slice();
+  }
+
+  /** A text field. */
+  text(end: number): string {
+    const bytes = this.view(end);
+    if (bytes.length <= SHORT_TEXT) {
+      let text = "";
+      for (const byte of bytes) {
+        if (byte >= 128) return this.#utf8(bytes);
+        text += String.fromCharCode(byte);
+      }
+      return text;
+    }
+    return this.#utf8(bytes);
+  }
+
+  /** A text field that names something. */
+  nameText(end: number): string {
+    const name = this.text(end);
+    if (name.length > this.limits.maxNameBytes) {
+      throw this.error(
+        "limit_exceeded",
+        `a name of ${name.length} characters is longer than ${this.limits.maxNameBytes}`,
+      );
+    }
+    return name;
+  }
+
+  #utf8(bytes: Uint8Array): string {
+    try {
+      return utf8.decode(bytes);
+    } catch {
+      throw this.error("malformed", "text is not valid UTF-8");
+    }
+  }
+
+  /** Skips the value of the tag read last and returns the whole field, tag included, as a copy. */
+  unknown(end: number): Uint8Array {
+    const start = this.#tagStart;
+    this.skip(end);
+    const stop = this.position;
+    this.position = start;
+    return this.take(stop - start, stop).slice();
+  }
+
+  /** Skips the value of the tag read last. */
+  skip(end: number): void {
+    switch (this.wireType) {
+      case 0:
+        this.varint(end);
+        return;
+      case 1:
+        this.#advance(8, end);
+        return;
+      case 2:
+        this.position = this.length(end);
+        return;
+      case 5:
+        this.#advance(4, end);
+        return;
+      default:
+        throw this.error("malformed", `wire type ${this.wireType} does not exist in ONNX files`);
+    }
+  }
+
+  /** @throws OnnxError `malformed` when the tag read last has another wire type */
+  expect(wireType: number): void {
+    if (this.wireType !== wireType) {
+      throw this.error(
+        "malformed",
+        `field ${this.field} has wire type ${this.wireType}, expected ${wireType}`,
+      );
+    }
+  }
+
+  /** The next `count` bytes as a view; they must be in memory. */
+  take(count: number, end: number): Uint8Array {
+    const start = this.position;
+    this.#advance(count, end);
+    if (count === 0) return EMPTY;
+    if (start < this.#windowStart || this.position > this.#windowStart + this.#window.length) {
+      this.#seek(start, count);
+    }
+    return this.#window.subarray(start - this.#windowStart, this.position - this.#windowStart);
+  }
+
+  /** True when the bytes `[position, stop)` were read by the scan. */
+  inMemory(stop: number): boolean {
+    const extent = this.#bytes.find(this.position);
+    return extent !== undefined && stop <= extent.offset + extent.bytes.length;
+  }
+
+  error(code: OnnxError["code"], message: string): OnnxError {
+    return new OnnxError(code, message, this.#tagStart);
+  }
+
+  #advance(count: number, end: number): void {
+    if (this.position + count > end) {
+      throw this.error(
+        "truncated",
+        `a message ends ${end - this.position} bytes on, ${count} are needed`,
+      );
+    }
+    this.position += count;
+  }
+
+  #byte(end: number): number {
+    const position = this.position;
+    if (position >= end) throw this.error("truncated", "a message ends within a number");
+    if (position < this.#windowStart || position >= this.#windowStart + this.#window.length) {
+      this.#seek(position, 1);
+    }
+    this.position = position + 1;
+    return this.#window[position - this.#windowStart] as number;
+  }
+
+  #seek(position: number, count: number): void {
+    const extent = this.#bytes.find(position);
+    if (!extent || position + count > extent.offset + extent.bytes.length) {
+      throw new OnnxError(
+        "unsupported",
+        `${count} bytes lie in a weight's data, where a field was expected`,
+        position,
+      );
+    }
+    this.#window = extent.bytes;
+    this.#windowStart = extent.offset;
+  }
+}
