@@ -1,0 +1,131 @@
+/** @file The service in this process's keeping: the Worker on workerd through Miniflare, with its storage in one folder. */
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { V4WorkerOptions } from "miniflare";
+import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
+import { ensureKey, newSecret } from "../store/keys.ts";
+import type { Migration, WorkerBundle } from "./bundle.ts";
+import { projectRoot, workerBundle } from "./bundle.ts";
+
+export interface ServiceOptions {
+  /** Default: one that is free. */
+  port?: number;
+  /** Where models, catalogue, jobs and the key live (default `.hone` of the project). */
+  dataDir?: string;
+  /** Default: `HONE_API_KEY`, else the one of an earlier start, else a new one. */
+  apiKey?: string;
+  /** Lets `POST /v1/models {"url": …}` reach this machine (default: `HONE_ALLOW_LOOPBACK` is `1`). */
+  allowLoopback?: boolean;
+  /** Per key (default 60,000: one's own machine needs no protection from oneself). */
+  requestsPerMinute?: number;
+  /** Opens workerd's inspector there, to read heap and CPU. */
+  inspectorPort?: number;
+  /** Overrides of wrangler.toml's `[vars]`. */
+  vars?: Record<string, string>;
+}
+
+export interface Service {
+  /** `http://127.0.0.1:8787`, without a slash at the end. */
+  url: string;
+  apiKey: string;
+  stop(): Promise<void>;
+}
+
+const WORKSPACE = { id: "ws_local", name: "local" };
+
+/** Starts the service and resolves once it answers; the first start after a change bundles the Worker (seconds). */
+export async function startService(options: ServiceOptions = {}): Promise<Service> {
+  const dataDir = resolve(options.dataDir ?? join(projectRoot, ".hone"));
+  await mkdir(dataDir, { recursive: true });
+  const apiKey = await keyOf(dataDir, options.apiKey ?? process.env["HONE_API_KEY"]);
+  const bundle = await workerBundle();
+  const miniflare = new Miniflare(miniflareOptions(bundle, dataDir, options));
+  try {
+    const url = await miniflare.ready;
+    const db = await miniflare.getD1Database("DB");
+    await migrate(db as unknown as D1Database, bundle.migrations);
+    await ensureKey(db as unknown as D1Database, WORKSPACE, apiKey);
+    return {
+      url: url.origin,
+      apiKey,
+      stop: async () => await miniflare.dispose(),
+    };
+  } catch (error) {
+    await miniflare.dispose();
+    throw error;
+  }
+}
+
+/** All that the Worker's own `fetch` can reach: through a network that knows the addresses behind the names. */
+const OUTBOUND = `export default {
+  fetch: (request, env) => env.NETWORK.fetch(request, { redirect: "manual" }),
+};`;
+
+function miniflareOptions(bundle: WorkerBundle, dataDir: string, options: ServiceOptions) {
+  const allowLoopback = options.allowLoopback ?? process.env["HONE_ALLOW_LOOPBACK"] === "1";
+  const limit = options.requestsPerMinute ?? 60_000;
+  const allow = allowLoopback ? ["public", "local"] : ["public"];
+  const service: V4WorkerOptions = {
+    ...bundle.options,
+    name: "hone",
+    rootPath: projectRoot,
+    modulesRoot: bundle.folder,
+    modules: bundle.modules.map(({ path, type }) => ({ type, path: join(bundle.folder, path) })),
+    bindings: {
+      ...bundle.options.bindings,
+      // Names are resolved by this machine, and its network below refuses private addresses.
+      DNS_OVER_HTTPS_URL: "",
+      ALLOW_LOOPBACK: allowLoopback ? "1" : "",
+      ...options.vars,
+    },
+    outboundService: "outbound",
+    ratelimits: { RATE_LIMIT: { namespace_id: "1001", simple: { limit, period: 60 } } },
+  };
+  const outbound: V4WorkerOptions = {
+    name: "outbound",
+    modules: [{ type: "ESModule", path: "outbound.js", contents: OUTBOUND }],
+    compatibilityDate: bundle.options.compatibilityDate ?? "",
+    serviceBindings: { NETWORK: { network: { allow, tlsOptions: { trustBrowserCas: true } } } },
+  };
+  return convertV4MiniflareOptions({
+    host: "127.0.0.1",
+    port: options.port ?? 0,
+    ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
+    log: new Log(LogLevel.ERROR),
+    cf: false,
+    telemetry: { enabled: false },
+    resourcePersistencePath: dataDir,
+    workers: [service, outbound],
+  });
+}
+
+/** The key to serve with, kept so that the CLI and the next start find it; readable by its owner only. */
+async function keyOf(dataDir: string, given: string | undefined): Promise<string> {
+  const path = join(dataDir, "api-key");
+  const kept = await readFile(path, "utf8").catch(() => "");
+  const key = given || kept.trim() || newSecret();
+  if (key !== kept.trim()) {
+    await writeFile(path, `${key}\n`, { mode: 0o600 });
+    await chmod(path, 0o600);
+  }
+  return key;
+}
+
+async function migrate(db: D1Database, migrations: readonly Migration[]): Promise<void> {
+  await db
+    .prepare(
+      "CREATE TABLE IF NOT EXISTS d1_migrations (name TEXT PRIMARY KEY, applied_at INTEGER NOT NULL)",
+    )
+    .run();
+  const { results } = await db.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
+  const applied = new Set(results.map(({ name }) => name));
+  for (const { name, statements } of migrations) {
+    if (applied.has(name)) continue;
+    await db.batch([
+      ...statements.map((statement) => db.prepare(statement)),
+      db
+        .prepare("INSERT INTO d1_migrations (name, applied_at) VALUES (?, ?)")
+        .bind(name, Date.now()),
+    ]);
+  }
+}
