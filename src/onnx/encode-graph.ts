@@ -128,7 +128,7 @@ export function encodeAttribute(attribute: Attribute, place: PlaceData): Encoder
 
 export function encodeTensor(tensor: Tensor, place: PlaceData): Encoder {
   const out = new Encoder();
-  if (tensor.dims.length > 0) out.packedInts(1, tensor.dims);
+  for (const dim of tensor.dims) out.int(1, dim);
   out.int(2, tensor.dataType);
   out.optionalText(8, tensor.name);
   out.optionalText(12, tensor.docString);
@@ -140,7 +140,7 @@ export function encodeTensor(tensor: Tensor, place: PlaceData): Encoder {
   }
   const external = place(tensor.data);
   if (!external) {
-    out.data(9, tensor.data);
+    encodeData(out, tensor);
     return out;
   }
   encodeEntries(out, 13, [
@@ -152,11 +152,18 @@ export function encodeTensor(tensor: Tensor, place: PlaceData): Encoder {
   return out;
 }
 
+/** raw_data, or the varints that the file had, which are shorter for small integers, where no pass replaced them. */
+function encodeData(out: Encoder, tensor: Tensor): void {
+  const { data, varints } = tensor;
+  if (varints && varints.of === data) out.data(varints.field, varints.packed);
+  else out.data(9, data);
+}
+
 function encodeSparseTensor(sparse: SparseTensor, place: PlaceData): Encoder {
   const out = new Encoder();
   out.message(1, encodeTensor(sparse.values, place));
   out.message(2, encodeTensor(sparse.indices, place));
-  out.packedInts(3, sparse.dims);
+  for (const dim of sparse.dims) out.int(3, dim);
   out.raw(sparse.unknown);
   return out;
 }
@@ -223,7 +230,7 @@ export function encodeFunction(definition: FunctionDefinition, place: PlaceData)
 
 export function encodeOpsetImport(entry: OpsetImport): Encoder {
   const out = new Encoder();
-  out.text(1, entry.domain);
+  out.optionalText(1, entry.domain);
   out.int(2, entry.version);
   return out;
 }

@@ -50,17 +50,6 @@ export class Encoder {
     this.raw(value);
   }
 
-  /** Repeated ints, packed. */
-  packedInts(field: number, values: readonly (number | bigint)[]): void {
-    const packed = new Encoder();
-    for (const value of values) packed.#varint(value);
-    this.message(field, packed);
-  }
-
-  packedFloats(field: number, values: readonly number[]): void {
-    this.bytes(field, new Uint8Array(Float32Array.from(values).buffer));
-  }
-
   message(field: number, message: Encoder): void {
     this.#tag(field, 2);
     this.#varint(message.byteLength);

@@ -100,6 +100,8 @@ export interface Tensor {
   data: TensorData;
   /** Only for `DataType.string`. */
   strings?: Uint8Array[];
+  /** The typed field (int32_data, int64_data, uint64_data) that the file kept the data in, while `data` is still `of`. */
+  varints?: { field: number; packed: TensorData; of: TensorData };
   docString?: string;
   metadata?: StringEntry[];
   unknown?: Uint8Array;

@@ -212,13 +212,17 @@ function elementData(
       entryBytes,
     );
     reading.pendingVarints.push({ data, entries: need / entryBytes, name, offset: start });
+    tensor.varints = { field, packed: data.packed, of: data };
     return data;
   }
-  const decoded = decodeVarints(reading.joinRuns(list), entryBytes);
+  const packed = reading.joinRuns(list);
+  const decoded = decodeVarints(packed, entryBytes);
   if (decoded.length !== need) {
     throw fail(`${FIELD_NAMES[field]} has ${decoded.length / entryBytes} entries`);
   }
-  return new BytesData(decoded.slice());
+  const data = new BytesData(decoded.slice());
+  tensor.varints = { field, packed: new BytesData(packed), of: data };
+  return data;
 }
 
 function runLength(run: Run): number {

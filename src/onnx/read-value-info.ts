@@ -34,7 +34,7 @@ export function shapeKey(shape: Dimension[] | undefined): string {
   return JSON.stringify(shape?.map((dim) => dim ?? null) ?? null);
 }
 
-function readType(reading: Reading, end: number): TensorType | OpaqueType | undefined {
+function readType(reading: Reading, end: number): TensorType | OpaqueType {
   const { wire } = reading;
   const start = wire.position;
   let tensor: TensorType | undefined;
@@ -47,7 +47,7 @@ function readType(reading: Reading, end: number): TensorType | OpaqueType | unde
     }
   }
   const bytes = () => reading.copy(start, end);
-  if (!tensor) return others > 0 ? { kind: "opaque", bytes: bytes() } : undefined;
+  if (!tensor) return { kind: "opaque", bytes: bytes() };
   if (others > 0 || tensor.original) {
     tensor.original = {
       bytes: bytes(),

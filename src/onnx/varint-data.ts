@@ -4,7 +4,7 @@
 import { bitsPerElement, type DataType } from "./data-type.ts";
 import { OnnxError } from "./errors.ts";
 import type { ByteSink, ByteSource } from "./source.ts";
-import { readAll, type TensorData } from "./tensor-data.ts";
+import { RangeData, readAll, type TensorData } from "./tensor-data.ts";
 
 const CHUNK_BYTES = 64 << 10;
 
@@ -85,6 +85,11 @@ export class VarintData implements TensorData {
     this.#length = length;
     this.byteLength = byteLength;
     this.#width = width;
+  }
+
+  /** The varints as they are in the file. */
+  get packed(): TensorData {
+    return new RangeData(this.#source, this.#offset, this.#length);
   }
 
   /** Reads all of it once. @returns how many entries there are */
