@@ -1,0 +1,114 @@
+/**
+ * @file Ln norms of a weight's slices, summed while the weight streams by, and the slices with the least.
+ *
+ * torch sums in float32 in an order of its own; the sums here are float64 and the norm is rounded to
+ * float32 at the end. So the order of slices is torch's except where two norms agree to float32 rounding.
+ */
+import type { Arena } from "../kernels/arena.ts";
+import type { KernelExports } from "../kernels/abi.ts";
+import { weightChunks } from "../kernels/weight-chunks.ts";
+import type { Tensor } from "../onnx/model.ts";
+import { forEachRun, type SliceView } from "./slices.ts";
+
+/** Runs shorter than this are summed in place: a kernel call costs more than it saves. */
+const KERNEL_RUN = 32;
+
+/** How a norm grows: an element's share, how shares join, and the norm from the whole. */
+interface Norm {
+  start: number;
+  fold(total: number, magnitude: number): number;
+  finish(total: number): number;
+  /** The share of a run of contiguous elements, where a kernel does it. */
+  run?: (kernels: KernelExports, pointer: number, length: number) => number;
+  join(left: number, right: number): number;
+}
+
+const identity = (total: number): number => total;
+const add = (left: number, right: number): number => left + right;
+const bitsToFloat = new Float32Array(1);
+const floatBits = new Uint32Array(bitsToFloat.buffer);
+
+/** `torch.norm(p=order)` over all axes but one. */
+function normOf(order: number): Norm {
+  switch (order) {
+    case 1:
+      return {
+        start: 0,
+        fold: add,
+        finish: identity,
+        join: add,
+        run: (kernels, pointer, length) => kernels.sumAbs(pointer, length),
+      };
+    case 2:
+      return {
+        start: 0,
+        fold: (total, x) => total + x * x,
+        finish: Math.sqrt,
+        join: add,
+        run: (kernels, pointer, length) => kernels.dot(pointer, pointer, length),
+      };
+    case Infinity:
+      return {
+        start: 0,
+        fold: Math.max,
+        finish: identity,
+        join: Math.max,
+        run: (kernels, pointer, length) => {
+          floatBits[0] = kernels.absMaxBits(pointer, length);
+          return bitsToFloat[0] ?? 0;
+        },
+      };
+    case -Infinity:
+      return { start: Infinity, fold: Math.min, finish: identity, join: Math.min };
+    case 0:
+      return { start: 0, fold: (n, x) => (x === 0 ? n : n + 1), finish: identity, join: add };
+    default:
+      return {
+        start: 0,
+        fold: (total, x) => total + x ** order,
+        finish: (total) => total ** (1 / order),
+        join: add,
+      };
+  }
+}
+
+/** The norm of each slice; `undefined` when the weight holds NaN or Inf. */
+export async function sliceNorms(
+  tensor: Tensor,
+  view: SliceView,
+  order: number,
+  arena: Arena,
+): Promise<Float32Array | undefined> {
+  const norm = normOf(order);
+  const { run } = norm;
+  const totals = new Float64Array(view.slices).fill(norm.start);
+  const mark = arena.mark();
+  const chunks = weightChunks(tensor, arena, view.elements);
+  const { kernels } = arena;
+  let finite = true;
+  await chunks.each(0, view.elements, (first, count) => {
+    finite &&= kernels.absMaxBits(chunks.pointer, count) < 0x7f800000;
+    if (!finite) return;
+    const x = arena.float32(chunks.pointer, count);
+    forEachRun(view, first, count, (slice, offset, length) => {
+      let total = totals[slice] ?? 0;
+      if (run && length >= KERNEL_RUN) {
+        total = norm.join(total, run(kernels, chunks.pointer + offset * 4, length));
+      } else {
+        for (let i = offset; i < offset + length; i++) {
+          total = norm.fold(total, Math.abs(x[i] ?? 0));
+        }
+      }
+      totals[slice] = total;
+    });
+  });
+  arena.release(mark);
+  return finite ? Float32Array.from(totals, norm.finish) : undefined;
+}
+
+/** The `count` slices with the least norm, of equal ones the first. */
+export function leastSlices(norms: Float32Array, count: number): number[] {
+  return [...norms.keys()]
+    .sort((a, b) => (norms[a] ?? 0) - (norms[b] ?? 0) || a - b)
+    .slice(0, count);
+}
