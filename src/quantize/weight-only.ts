@@ -5,15 +5,17 @@ import { opsetVersion } from "../graph/build.ts";
 import { emptyReport, type PassReport } from "../graph/report.ts";
 import { Names, Scope } from "../graph/scope.ts";
 import { selectNodes } from "../graph/selection.ts";
+import { findWeights, nodeLabel, type Weight } from "../graph/weights.ts";
 import type { Arena } from "../kernels/arena.ts";
 import { DataType } from "../onnx/data-type.ts";
 import type { Model, Node } from "../onnx/model.ts";
-import { findWeights, nodeLabel, type Weight, type WeightUse } from "../graph/weights.ts";
-import { channelAxis } from "./weight-only/channels.ts";
+import { quantizeBlocks } from "./weight-only/blocks.ts";
 import { GraphEdits } from "./weight-only/graph-edits.ts";
 import { type WeightOnlyOptions, weightOnlySettings } from "./weight-only/options.ts";
 import type { Pass } from "./weight-only/pass.ts";
 import { quantizeChannels } from "./weight-only/per-channel.ts";
+import { quantizeBlocksQdq, requireBlockOpset } from "./weight-only/qdq-blocks.ts";
+import { weightReaders } from "./weight-only/readers.ts";
 
 export type { WeightOnlyOptions } from "./weight-only/options.ts";
 
@@ -22,8 +24,11 @@ const LEAST_OPSET = 13;
 
 /**
  * Quantizes the float weights of a model, which it changes.
- * Weights are found in initializers and Constant nodes of all graphs. What does not shrink, holds NaN or
- * Inf, or is read by a node that must not change, stays float and is listed with the reason.
+ *
+ * 8 bits per channel for every kind of weight; or blocks for MatMul, Gemm and Gather, the rest at 8 bits
+ * per channel. Weights are found in initializers and Constant nodes of all graphs. What does not shrink, holds
+ * NaN or Inf, or is read by a node that must not change, stays float and is listed with the reason.
+ * Results in blocks use com.microsoft ops (QOperator) or need opset 21 (QDQ; 25 for 2 bits).
  * @throws RangeError for options outside their range, and for a model below opset 13 (lift it first)
  * @throws UnknownNameError when an option names nodes or op types that the model does not have
  */
@@ -39,45 +44,58 @@ export async function quantizeWeightOnly(
       `quantize: weight_only needs opset ${LEAST_OPSET}, the model imports ${opset || "no ai.onnx"}`,
     );
   }
+  if (settings.blocks) requireBlockOpset(opset, settings.blocks);
   const selected = selectNodes(model, {
     include: options.nodes_to_quantize,
     exclude: options.nodes_to_exclude,
     opTypes: options.op_types_to_quantize,
   });
-  const pass: Pass = {
-    model,
-    opset,
-    settings,
-    names: new Names(model),
-    edits: new GraphEdits(model.graph),
-    arena,
-    report: emptyReport(),
-  };
+  const names = new Names(model);
+  const edits = new GraphEdits(model.graph);
+  const pass: Pass = { model, opset, settings, names, edits, arena, report: emptyReport() };
   const root = Scope.of(model.graph);
+  const fallbacks = new Map<string, number>();
   for (const weight of findWeights(root, { dataTypes: [DataType.float32, DataType.float16] })) {
-    const reason = await quantizeWeight(pass, weight, selected);
+    const reason = await quantizeWeight(pass, weight, selected, fallbacks);
     if (reason) pass.report.kept.push({ name: weight.name, reason });
   }
-  pass.edits.apply();
+  edits.apply();
+  for (const [reason, count] of fallbacks) {
+    pass.report.notes.push(
+      `${count} ${count === 1 ? "weight is" : "weights are"} not in blocks: ${reason}`,
+    );
+  }
   return pass.report;
 }
 
-/** @returns why the weight stays float, or `undefined` when it was quantized */
+/**
+ * @param fallbacks counts why weights went to 8 bits per channel where blocks were asked for
+ * @returns why the weight stays float, or `undefined` when it was quantized
+ */
 async function quantizeWeight(
   pass: Pass,
   weight: Weight,
   selected: (node: Node) => boolean,
+  fallbacks: Map<string, number>,
 ): Promise<string | undefined> {
-  const rank = weight.tensor.dims.length;
-  const isWeightOf = ({ node, input }: WeightUse): boolean =>
-    channelAxis(node, input, rank) !== undefined;
-  const readers = weight.uses.filter(isWeightOf);
-  const barred = readers.find((use) => !selected(use.node));
+  const readers = weightReaders(weight);
   const [first] = readers;
   if (!first) {
     const other = weight.uses[0];
     return other ? `${nodeLabel(other.node)} does not read it as a weight` : "nothing reads it";
   }
+  const barred = readers.find((reader) => !selected(reader.node));
   if (barred) return `${nodeLabel(barred.node)} is not to be quantized`;
-  return await quantizeChannels(pass, weight, first);
+  const { blocks } = pass.settings;
+  let unfit: string | undefined;
+  if (blocks) {
+    const quantize = blocks.format === "QDQ" ? quantizeBlocksQdq : quantizeBlocks;
+    const outcome = await quantize(pass, weight, blocks);
+    if (outcome === "quantized") return undefined;
+    if ("kept" in outcome) return outcome.kept;
+    ({ unfit } = outcome);
+  }
+  const kept = await quantizeChannels(pass, weight, first);
+  if (unfit && !kept) fallbacks.set(unfit, (fallbacks.get(unfit) ?? 0) + 1);
+  return kept;
 }

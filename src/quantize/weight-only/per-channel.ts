@@ -13,8 +13,9 @@ import { sqnrDb, type WeightChange } from "../../graph/report.ts";
 import { DataType, dataTypeName, elementCount } from "../../onnx/data-type.ts";
 import type { Node, Tensor } from "../../onnx/model.ts";
 import { affineWeight, type AffineWeight } from "../affine-weight.ts";
-import { nodeLabel, storedAxis, type Weight, type WeightUse } from "../../graph/weights.ts";
+import { nodeLabel, type Weight } from "../../graph/weights.ts";
 import { channelAxis } from "./channels.ts";
+import type { WeightReader } from "./readers.ts";
 import { bytesSaved, type Pass, type Replacement } from "./pass.ts";
 
 /** Smaller tables are dequantized whole: the extra nodes would outweigh them. */
@@ -25,26 +26,24 @@ const FLOAT16_OPSET = 19;
 
 /**
  * Quantizes the weight in place.
- * @param use the reader that decides the channels
+ * @param reader decides the channels
  * @returns why it stays float, or `undefined` when it was quantized
  */
 export async function quantizeChannels(
   pass: Pass,
   weight: Weight,
-  use: WeightUse,
+  reader: WeightReader,
 ): Promise<string | undefined> {
   const { tensor } = weight;
   if (tensor.dataType === DataType.float16 && pass.opset < FLOAT16_OPSET) {
     return `float16 weights need opset ${FLOAT16_OPSET}, the model has ${pass.opset}`;
   }
-  const ofValue = channelAxis(use.node, use.input, tensor.dims.length);
-  const axis =
-    pass.settings.perChannel && ofValue !== undefined ? storedAxis(use, ofValue) : undefined;
+  const axis = pass.settings.perChannel ? reader.axis : undefined;
   const permutation = commonPermutation(weight);
   const valueAxis = axis !== undefined && permutation ? permutation.indexOf(axis) : axis;
   const change: WeightChange = {
     name: weight.name,
-    node: nodeLabel(use.node),
+    node: nodeLabel(reader.node),
     method: `${pass.settings.type} per ${axis === undefined ? "tensor" : `channel (axis ${axis})`}`,
     dims: [...tensor.dims],
     from: dataTypeName(tensor.dataType),

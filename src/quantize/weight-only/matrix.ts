@@ -1,0 +1,160 @@
+/**
+ * @file A weight as the matrix B [K, N] of a product, read in the pieces that block quantization needs,
+ * whichever way it is stored and however large it is.
+ */
+import type { Arena } from "../../kernels/arena.ts";
+import { CHUNK_ELEMENTS, weightChunks } from "../../kernels/weight-chunks.ts";
+import { DataType } from "../../onnx/data-type.ts";
+import type { Tensor } from "../../onnx/model.ts";
+import { ComputedData } from "../../onnx/tensor-data.ts";
+
+export interface Matrix {
+  tensor: Tensor;
+  /** K: the contracted dimension, along which blocks lie. */
+  rows: number;
+  /** N: output features. */
+  columns: number;
+  /** Stored as [N, K] (Gemm's transB, embeddings); else as [K, N]. */
+  transposed: boolean;
+}
+
+/** Scratch that data computed by an earlier pass needs for itself while it is read. */
+const PRODUCER_BYTES = 14 << 20;
+const MARGIN_BYTES = 64 << 10;
+
+/** Bytes that a reader of this matrix may take of the arena, beside what the reading itself takes. */
+export function scratchBytes({ tensor }: Matrix, arena: Arena): number {
+  const taken = tensor.data instanceof ComputedData ? PRODUCER_BYTES : MARGIN_BYTES;
+  return Math.max(0, arena.available - taken);
+}
+
+/**
+ * Reads the columns [from, from + count) of a [K, N] matrix band by band: `visit` finds rows
+ * [firstRow, firstRow + rows) as float32 [rows, count] at `pointer`, which holds `bandRows` of them.
+ */
+export async function eachBand(
+  matrix: Matrix,
+  arena: Arena,
+  panel: { from: number; count: number; bandRows: number; pointer: number },
+  visit: (firstRow: number, rows: number) => void | Promise<void>,
+): Promise<void> {
+  const { tensor, rows: allRows, columns } = matrix;
+  const { from, count, bandRows, pointer } = panel;
+  if (tensor.data instanceof ComputedData || tensor.dataType !== DataType.float32) {
+    return await eachCollectedBand(matrix, arena, panel, visit);
+  }
+  for (let first = 0; first < allRows; first += bandRows) {
+    const rows = Math.min(bandRows, allRows - first);
+    if (count === columns) {
+      await tensor.data.read(first * columns * 4, arena.view(pointer, rows * columns * 4));
+    } else {
+      const reads: Promise<void>[] = [];
+      for (let r = 0; r < rows; r++) {
+        const into = arena.view(pointer + r * count * 4, count * 4);
+        reads.push(tensor.data.read(((first + r) * columns + from) * 4, into));
+      }
+      await Promise.all(reads);
+    }
+    await visit(first, rows);
+  }
+}
+
+/** The same from a stream of the whole matrix. */
+async function eachCollectedBand(
+  { tensor, rows: allRows, columns }: Matrix,
+  arena: Arena,
+  {
+    from,
+    count,
+    bandRows,
+    pointer,
+  }: { from: number; count: number; bandRows: number; pointer: number },
+  visit: (firstRow: number, rows: number) => void | Promise<void>,
+): Promise<void> {
+  const mark = arena.mark();
+  const elements = allRows * columns;
+  const chunks = weightChunks(tensor, arena, elements);
+  await chunks.each(0, elements, async (first, length) => {
+    for (let at = first; at < first + length;) {
+      const row = Math.floor(at / columns);
+      const rowStart = row * columns;
+      const end = Math.min(first + length, rowStart + columns);
+      const start = Math.max(at, rowStart + from);
+      const stop = Math.min(end, rowStart + from + count);
+      if (start < stop) {
+        const source = chunks.pointer + (start - first) * 4;
+        const target = pointer + ((row % bandRows) * count + (start - rowStart - from)) * 4;
+        arena.bytes.copyWithin(target, source, source + (stop - start) * 4);
+      }
+      at = end;
+      const full = row % bandRows === bandRows - 1 || row === allRows - 1;
+      if (full && end === rowStart + columns) {
+        const firstRow = row - (row % bandRows);
+        await visit(firstRow, row - firstRow + 1);
+      }
+    }
+  });
+  arena.release(mark);
+}
+
+/** Scratch for the turned columns of a [K, N] matrix, and as much again for the columns as stored. */
+const TURNED_BYTES = 4 << 20;
+
+/**
+ * Reads the matrix as rows of its transpose, in order.
+ * @param multipleOf pieces end at multiples of this many columns of B
+ * @param prepare gets the largest piece's columns before anything is read: what it allocates stays in
+ * place (memory must not grow while a piece is lent)
+ * @param visit finds the columns [first, first + count) of B as float32 [count, K] at the pointer it is given
+ */
+export async function eachTransposed(
+  matrix: Matrix,
+  arena: Arena,
+  multipleOf: number,
+  prepare: (columns: number) => void,
+  visit: (first: number, count: number, pointer: number) => void | Promise<void>,
+): Promise<void> {
+  const { tensor, rows, columns } = matrix;
+  if (matrix.transposed) {
+    const elements = rows * columns;
+    const chunks = weightChunks(tensor, arena, elements, rows * multipleOf);
+    const wanted = Math.floor(CHUNK_ELEMENTS / (rows * multipleOf)) * multipleOf;
+    prepare(Math.min(columns, wanted));
+    return await chunks.each(0, elements, async (first, length) => {
+      await visit(first / rows, length / rows, chunks.pointer);
+    });
+  }
+  const fit = Math.floor(TURNED_BYTES / (rows * 4 * multipleOf)) * multipleOf;
+  const width = Math.min(columns, Math.max(fit, multipleOf));
+  const pointer = arena.allocate(rows * width * 4);
+  const turned = arena.allocate(rows * width * 4);
+  prepare(width);
+  for (let from = 0; from < columns; from += width) {
+    const count = Math.min(width, columns - from);
+    await eachBand(matrix, arena, { from, count, bandRows: rows, pointer }, async () => {
+      arena.kernels.transpose32(pointer, rows, count, turned);
+      await visit(from, count, turned);
+    });
+  }
+}
+
+/** False for matrices whose single columns are too long to be turned or packed in the scratch memory. */
+export function columnsFit({ rows }: Matrix, multipleOf: number): boolean {
+  return rows * multipleOf <= CHUNK_ELEMENTS;
+}
+
+/** |x| as float32 bits at 2^127: a range between values below it does not overflow. */
+const OVERFLOW_BITS = 0x7f00_0000;
+
+/** False when the tensor holds NaN, Inf, or values whose range overflows float32. */
+export async function isBounded(tensor: Tensor, arena: Arena): Promise<boolean> {
+  const mark = arena.mark();
+  const count = tensor.dims.reduce((a, b) => a * b, 1);
+  const chunks = weightChunks(tensor, arena, count);
+  let most = 0;
+  await chunks.each(0, count, (_, length) => {
+    most = Math.max(most, arena.kernels.absMaxBits(chunks.pointer, length));
+  });
+  arena.release(mark);
+  return most < OVERFLOW_BITS;
+}
