@@ -22,12 +22,10 @@ interface Golden {
   weights: { name: string; dtype: "float32" | "float16"; data: string; cases: Case[] }[];
 }
 
-const golden = JSON.parse(
-  readFileSync(new URL("../../goldens/dynamic/affine.json", import.meta.url), "utf8"),
-) as Golden;
+const golden = JSON.parse(readFileSync("test/goldens/dynamic/affine.json", "utf8")) as Golden;
 const arena = await Arena.create(await kernelModule(), 24 << 20);
 
-const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, "base64"));
+const bytesOf = (text: string) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 
 function float32Tensor(values: Float32Array, dims: number[]): Tensor {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
