@@ -57,7 +57,8 @@ CREATE TABLE model_files (
   location TEXT NOT NULL,
   sha256 TEXT NOT NULL,
   bytes INTEGER NOT NULL,
-  PRIMARY KEY (model_id, location)
+  PRIMARY KEY (model_id, location),
+  FOREIGN KEY (workspace_id, sha256) REFERENCES blobs (workspace_id, sha256)
 );
 CREATE INDEX model_files_by_content ON model_files (workspace_id, sha256);
 

@@ -25,6 +25,7 @@ export class Scope {
   readonly #producers = new Map<string, Node>();
   readonly #uses = new Map<string, Use[]>();
   readonly #inputs: Map<string, ValueInfo>;
+  readonly #sparse: Set<string>;
   readonly #outputs: Set<string>;
 
   private constructor(graph: Graph, parent?: Scope, owner?: Node) {
@@ -32,6 +33,7 @@ export class Scope {
     this.parent = parent;
     this.owner = owner;
     this.#inputs = new Map(graph.inputs.map((info) => [info.name, info]));
+    this.#sparse = new Set(graph.sparseInitializers.map(({ values }) => values.name));
     this.#outputs = new Set(graph.outputs.map((info) => info.name));
   }
 
@@ -73,7 +75,12 @@ export class Scope {
 
   /** True when the name is made here: by a node, as an initializer, or as an input. */
   defines(name: string): boolean {
-    return this.#producers.has(name) || this.graph.initializers.has(name) || this.#inputs.has(name);
+    return (
+      this.#producers.has(name) ||
+      this.graph.initializers.has(name) ||
+      this.#inputs.has(name) ||
+      this.#sparse.has(name)
+    );
   }
 
   /** The scope, from here outwards, that defines the name. */

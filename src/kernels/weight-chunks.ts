@@ -24,6 +24,7 @@ type ProcessChunk = (first: number, count: number) => void | Promise<void>;
  * Reserves the scratch for a float32, float16 or bfloat16 weight (4 or 6 MiB, less for a small one).
  * The caller releases the arena.
  * @param multipleOf chunks end at multiples of this many elements, where it is at most `CHUNK_ELEMENTS`
+ * @param wanted elements of a chunk, if `multipleOf` allows: fewer than the most keep a chunk in the cache
  * @throws TypeError for other element types
  */
 export function weightChunks(
@@ -31,9 +32,10 @@ export function weightChunks(
   arena: Arena,
   count: number,
   multipleOf = 1,
+  wanted = CHUNK_ELEMENTS,
 ): WeightChunks {
   const decode = decoder(tensor, arena);
-  const whole = Math.max(1, Math.floor(CHUNK_ELEMENTS / multipleOf)) * multipleOf;
+  const whole = Math.max(1, Math.floor(wanted / multipleOf)) * multipleOf;
   const capacity = Math.max(1, Math.min(count, whole, CHUNK_ELEMENTS));
   const pointer = arena.allocate(capacity * 4);
   const stored = decode ? arena.allocate(capacity * 2) : pointer;

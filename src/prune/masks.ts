@@ -1,18 +1,14 @@
 /** @file From methods to masks: reads what each method must know of the weights. */
 import type { Arena } from "../kernels/arena.ts";
-import { weightChunks } from "../kernels/weight-chunks.ts";
 import { elementCount } from "../onnx/data-type.ts";
 import type { Tensor } from "../onnx/model.ts";
 import { amountCount, amountLabel } from "./amount.ts";
-import {
-  MagnitudeCounts,
-  magnitudeMask,
-  magnitudeThreshold,
-  thresholdsByTensor,
-} from "./magnitude-threshold.ts";
+import { MagnitudeCounts } from "./magnitude-counts.ts";
+import { magnitudeMask, magnitudeThreshold, thresholdsByTensor } from "./magnitude-threshold.ts";
 import { elementMask, type Mask } from "./mask.ts";
 import { groupMask } from "./n-m.ts";
 import type { PruneSettings } from "./options.ts";
+import { pruningChunks } from "./pruning-chunks.ts";
 import { sampleIndices, SelectionSampler, Xoshiro128 } from "./random.ts";
 import { leastSlices, sliceNorms } from "./slice-norms.ts";
 import { sliceMask, sliceView } from "./slices.ts";
@@ -151,7 +147,7 @@ async function globalMasks(
     const share = amount ?? 0;
     const pruned = amountCount(share, counts.elements, "all weights");
     if (pruned === 0) return targets.map((target) => ({ target, ...NOTHING }));
-    const threshold = await counts.threshold(pruned);
+    const threshold = await counts.ranked(pruned);
     const split = await thresholdsByTensor(counts.tensors, threshold, arena);
     const byTensor = new Map(counts.tensors.map((tensor, i) => [tensor, split[i]]));
     return targets.map((target) => {
@@ -172,7 +168,7 @@ async function globalMasks(
 async function holdsFinite(tensor: Tensor, arena: Arena): Promise<boolean> {
   const mark = arena.mark();
   const count = elementCount(tensor.dims);
-  const chunks = weightChunks(tensor, arena, count);
+  const chunks = pruningChunks(tensor, arena);
   let finite = true;
   await chunks.each(0, count, (_first, length) => {
     finite &&= arena.kernels.absMaxBits(chunks.pointer, length) < 0x7f800000;

@@ -11,7 +11,7 @@ import type { Mask, Zeroer } from "./mask.ts";
 import type { SliceView } from "./slices.ts";
 
 /** Most elements that a block of whole groups may have, so that it fits the scratch memory. */
-export const MAX_BLOCK_ELEMENTS = CHUNK_ELEMENTS;
+const MAX_BLOCK_ELEMENTS = CHUNK_ELEMENTS;
 
 /** Rows of at least this many elements. */
 const LONG_ROW = 64;

@@ -1,10 +1,10 @@
 /** @file The data of a pruned weight, produced chunk by chunk when it is asked for. */
 import type { Arena } from "../kernels/arena.ts";
-import { CHUNK_ELEMENTS, weightChunks } from "../kernels/weight-chunks.ts";
 import { DataType, elementCount } from "../onnx/data-type.ts";
 import type { Tensor } from "../onnx/model.ts";
 import { ComputedData } from "../onnx/tensor-data.ts";
 import type { Mask } from "./mask.ts";
+import { chunkCapacity, pruningChunks } from "./pruning-chunks.ts";
 
 /** Elements between two looks at the error: a block and its copy stay in the second-level cache. */
 const BLOCK_ELEMENTS = 1 << 16;
@@ -22,7 +22,7 @@ export function prunedData(
   return new ComputedData(tensor.data.byteLength, async (sink) => {
     const elements = elementCount(tensor.dims);
     const mark = arena.mark();
-    const encode = encoder(tensor.dataType, Math.min(elements, CHUNK_ELEMENTS), arena);
+    const encode = encoder(tensor.dataType, chunkCapacity(elements, mask.multipleOf), arena);
     await eachPruned(
       tensor,
       mask,
@@ -73,7 +73,7 @@ export async function eachPruned(
   arena.float64(sums, 2).fill(0);
   const original = onError ? arena.allocate(block * 4) : 0;
   const zero = mask.begin(arena, block);
-  const chunks = weightChunks(tensor, arena, elements, multipleOf);
+  const chunks = pruningChunks(tensor, arena, multipleOf);
   for (let from = 0; from < elements; from += section) {
     await chunks.each(from, Math.min(elements, from + section), async (first, count) => {
       for (let done = 0; done < count; done += block) {

@@ -6,8 +6,8 @@
  */
 import type { Arena } from "../kernels/arena.ts";
 import type { KernelExports } from "../kernels/abi.ts";
-import { weightChunks } from "../kernels/weight-chunks.ts";
 import type { Tensor } from "../onnx/model.ts";
+import { pruningChunks } from "./pruning-chunks.ts";
 import { forEachRun, type SliceView } from "./slices.ts";
 
 /** Runs shorter than this are summed in place: a kernel call costs more than it saves. */
@@ -83,7 +83,7 @@ export async function sliceNorms(
   const { run } = norm;
   const totals = new Float64Array(view.slices).fill(norm.start);
   const mark = arena.mark();
-  const chunks = weightChunks(tensor, arena, view.elements);
+  const chunks = pruningChunks(tensor, arena);
   const { kernels } = arena;
   let finite = true;
   await chunks.each(0, view.elements, (first, count) => {

@@ -217,7 +217,7 @@ function createTensor(
   const need = rawByteLength(dataType, elementCount(dims));
   if (bytes.length !== need || dataType === Types.string) {
     throw new RangeError(
-      `runtime: an input has ${bytes.length} bytes, dims [${dims}] of ${dataTypeName(dataType)} need ${need}`,
+      `runtime: an input has ${bytes.length} bytes, dims [${dims.join(", ")}] of ${dataTypeName(dataType)} need ${need}`,
     );
   }
   const data = allocate(bytes.length);

