@@ -146,17 +146,18 @@ async function globalMasks(
     for (const { weight } of targets) await counts.add(weight.tensor);
     const share = amount ?? 0;
     const pruned = amountCount(share, counts.elements, "all weights");
-    if (pruned === 0) return targets.map((target) => ({ target, ...NOTHING }));
-    const threshold = await counts.ranked(pruned);
-    const split = await thresholdsByTensor(counts.tensors, threshold, arena);
-    const byTensor = new Map(counts.tensors.map((tensor, i) => [tensor, split[i]]));
+    const thresholds =
+      pruned === 0
+        ? []
+        : await thresholdsByTensor(counts.tensors, await counts.ranked(pruned), arena);
+    const counted = new Map(counts.tensors.map((tensor, i) => [tensor, thresholds[i]]));
     return targets.map((target) => {
       const { tensor } = target.weight;
-      const own = byTensor.get(tensor);
-      if (!own) return { target, ...NOT_FINITE };
+      const threshold = counted.get(tensor);
+      if (!threshold) return { target, ...(counted.has(tensor) ? NOTHING : NOT_FINITE) };
       return {
         target,
-        mask: magnitudeMask(elementCount(tensor.dims), own),
+        mask: magnitudeMask(elementCount(tensor.dims), threshold),
         method: `${method} ${amountLabel(share, counts.elements)}`,
       };
     });

@@ -53,7 +53,7 @@ describe("selection sampling", () => {
 
   test("every item is picked equally often, and every pair", () => {
     // 3 of 6, 40,000 times: an item is expected 20,000 times (σ 100), a pair 8,000 times (σ 80)
-    const singles = new Array<number>(6).fill(0);
+    const singles = [0, 0, 0, 0, 0, 0];
     const pairs = new Map<string, number>();
     const random = Xoshiro128.of(11, "uniform");
     for (let round = 0; round < 40_000; round++) {

@@ -49,7 +49,7 @@ describe("weights are found", () => {
     const values = [1, 9, 2, 8, 3, 7];
     for (const [dim, expected] of [
       [0, [0, 9, 0, 8, 0, 7]],
-      [1, [0, 0, 2, 8, 3, 7]],
+      [1, [1, 9, 2, 8, 0, 0]],
       ["input", [0, 9, 0, 8, 0, 7]],
     ] as const) {
       const subject = model(nodes, [weight("w", values, [3, 2])]);
