@@ -9,6 +9,7 @@ import { findWeights, nodeLabel, type Weight } from "../graph/weights.ts";
 import type { Arena } from "../kernels/arena.ts";
 import { DataType } from "../onnx/data-type.ts";
 import type { Model, Node } from "../onnx/model.ts";
+import { KeptParameters } from "./weight-only/block-data.ts";
 import { quantizeBlocks } from "./weight-only/blocks.ts";
 import { GraphEdits } from "./weight-only/graph-edits.ts";
 import { type WeightOnlyOptions, weightOnlySettings } from "./weight-only/options.ts";
@@ -52,7 +53,16 @@ export async function quantizeWeightOnly(
   });
   const names = new Names(model);
   const edits = new GraphEdits(model.graph);
-  const pass: Pass = { model, opset, settings, names, edits, arena, report: emptyReport() };
+  const pass: Pass = {
+    model,
+    opset,
+    settings,
+    names,
+    edits,
+    arena,
+    kept: new KeptParameters(),
+    report: emptyReport(),
+  };
   const root = Scope.of(model.graph);
   const fallbacks = new Map<string, number>();
   for (const weight of findWeights(root, { dataTypes: [DataType.float32, DataType.float16] })) {

@@ -3,7 +3,7 @@ import type { Arena } from "../../kernels/arena.ts";
 import type { BlockBits } from "./options.ts";
 
 /** About so many weights are compared; of a larger tensor, columns at even distances. */
-const SAMPLED_WEIGHTS = 1 << 17;
+const SAMPLED_WEIGHTS = 1 << 14;
 
 /** One block row of packed columns. */
 export interface PackedRow {

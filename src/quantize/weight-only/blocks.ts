@@ -162,7 +162,7 @@ function storePacked(plan: BlockPlan, matrix: Matrix): BlockNames {
   const { columns } = matrix;
   const { uint8, float32 } = DataType;
   if (algorithm === "nf4" || algorithm === "fp4") {
-    const data = bnb4Blocks(matrix, algorithm, blockSize, pass.arena, onError);
+    const data = bnb4Blocks(matrix, algorithm, blockSize, pass.arena, pass.kept, onError);
     return {
       codes: store(plan, "_Bnb4", uint8, [data.codes.byteLength], data.codes),
       scales: store(plan, "_absmax", float32, [data.scales.byteLength / 4], data.scales),
@@ -171,7 +171,13 @@ function storePacked(plan: BlockPlan, matrix: Matrix): BlockNames {
   }
   const { blocks, blobBytes, zeroPointBytes } = packedSizes(matrix.rows, blockSize, bits);
   const fitted = algorithm === "hqq";
-  const data = (fitted ? hqqBlocks : packedBlocks)(matrix, settings, pass.arena, onError);
+  const data = (fitted ? hqqBlocks : packedBlocks)(
+    matrix,
+    settings,
+    pass.arena,
+    pass.kept,
+    onError,
+  );
   const codes = store(plan, `_Q${bits}`, uint8, [columns, blocks, blobBytes], data.codes);
   const scales = store(
     plan,
@@ -193,7 +199,7 @@ function storeRows(plan: BlockPlan): BlockNames {
   const { dims } = weight.tensor;
   const type = settings.symmetric ? DataType.int4 : DataType.uint4;
   const perBlock = [...dims.slice(0, -1), Math.ceil((dims.at(-1) ?? 0) / settings.blockSize)];
-  const data = rowBlocks(weight.tensor, settings, pass.arena, onError);
+  const data = rowBlocks(weight.tensor, settings, pass.arena, pass.kept, onError);
   const codes = store(plan, "_Q4", type, [...dims], data.codes);
   const scales = store(plan, "_scales", DataType.float32, perBlock, data.scales);
   const zeroPoints = settings.symmetric

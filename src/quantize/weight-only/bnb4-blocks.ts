@@ -4,7 +4,7 @@
  * codes [ceil(N·K / 2)] (high nibble first), absmax [ceil(N·K / blockSize)]; as onnxruntime 1.30's MatMulBnb4Quantizer.
  */
 import type { Arena } from "../../kernels/arena.ts";
-import { type BlockData, blockData } from "./block-data.ts";
+import { type BlockData, blockData, type KeptParameters } from "./block-data.ts";
 import { BlockError } from "./block-error.ts";
 import { eachTransposed, type Matrix } from "./matrix.ts";
 
@@ -34,6 +34,7 @@ export function bnb4Blocks(
   type: "fp4" | "nf4",
   blockSize: number,
   arena: Arena,
+  kept: KeptParameters,
   onError: (signal: number, error: number) => void,
 ): BlockData {
   const { rows, columns } = matrix;
@@ -42,6 +43,7 @@ export function bnb4Blocks(
   const all = rows * columns;
   return blockData(
     { codes: Math.ceil(all / 2), scales: Math.ceil(all / blockSize) * 4, zeroPoints: 0 },
+    kept,
     async (send, codesWanted) => {
       const mark = arena.mark();
       const error = new BlockError(4, all);

@@ -5,7 +5,7 @@
  * onnxruntime 1.30's `quantize_qdq_matmul_4bits`.
  */
 import type { Arena } from "../../kernels/arena.ts";
-import { type BlockData, blockData } from "./block-data.ts";
+import { type BlockData, blockData, type KeptParameters } from "./block-data.ts";
 import { BlockError } from "./block-error.ts";
 import { eachBand, type Matrix, scratchBytes } from "./matrix.ts";
 import type { BlockSettings } from "./options.ts";
@@ -26,6 +26,7 @@ export function columnBlocks(
   matrix: Matrix,
   settings: BlockSettings,
   arena: Arena,
+  kept: KeptParameters,
   onError: (signal: number, error: number) => void,
 ): BlockData {
   const { bits, blockSize, symmetric } = settings;
@@ -38,6 +39,7 @@ export function columnBlocks(
       scales: blocks * columns * 4,
       zeroPoints: symmetric ? 0 : packedBytes(blocks * columns),
     },
+    kept,
     async (send, codesWanted) => {
       const mark = arena.mark();
       const { kernels } = arena;

@@ -8,7 +8,7 @@
  * panels of columns, each of which stops when its own error no longer falls.
  */
 import type { Arena } from "../../kernels/arena.ts";
-import { type BlockData, blockData } from "./block-data.ts";
+import { type BlockData, blockData, type KeptParameters } from "./block-data.ts";
 import { BlockError } from "./block-error.ts";
 import { eachTransposed, type Matrix, scratchBytes } from "./matrix.ts";
 import type { BlockSettings } from "./options.ts";
@@ -21,6 +21,7 @@ export function hqqBlocks(
   matrix: Matrix,
   settings: BlockSettings,
   arena: Arena,
+  kept: KeptParameters,
   onError: (signal: number, error: number) => void,
 ): BlockData {
   const { bits, blockSize } = settings;
@@ -32,6 +33,7 @@ export function hqqBlocks(
       scales: columns * blocks * 4,
       zeroPoints: columns * blocks * 4,
     },
+    kept,
     async (send, codesWanted) => {
       const mark = arena.mark();
       const error = new BlockError(bits, rows * columns);

@@ -5,7 +5,7 @@
  * first), bit for bit as onnxruntime 1.30's MatMulNBitsQuantizer (default algorithm) packs them.
  */
 import type { Arena } from "../../kernels/arena.ts";
-import { type BlockData, blockData, type Piece } from "./block-data.ts";
+import { type BlockData, blockData, type KeptParameters, type Piece } from "./block-data.ts";
 import { BlockError } from "./block-error.ts";
 import { eachBand, eachTransposed, type Matrix, scratchBytes } from "./matrix.ts";
 import type { BlockBits, BlockSettings } from "./options.ts";
@@ -38,6 +38,7 @@ export function packedBlocks(
   matrix: Matrix,
   settings: BlockSettings,
   arena: Arena,
+  kept: KeptParameters,
   onError: (signal: number, error: number) => void,
 ): BlockData {
   const { bits, blockSize, symmetric } = settings;
@@ -49,6 +50,7 @@ export function packedBlocks(
       scales: columns * sizes.blocks * 4,
       zeroPoints: symmetric ? 0 : columns * sizes.zeroPointBytes,
     },
+    kept,
     async (send, codesWanted) => {
       const mark = arena.mark();
       const error = new BlockError(bits, columns * sizes.blocks * blockSize);
@@ -77,7 +79,7 @@ async function packColumns(
   const perColumn = panels.bytesPerColumn + blockSize * 4;
   let width = columns;
   if (columns * perColumn > room) {
-    width = Math.floor(room / perColumn / TILE_COLUMNS) * TILE_COLUMNS;
+    width = Math.max(1, Math.floor(room / perColumn / TILE_COLUMNS)) * TILE_COLUMNS;
   }
   const spare = room - width * panels.bytesPerColumn;
   const band = Math.min(spare, Math.max(BAND_BYTES, blockSize * width * 4));

@@ -5,6 +5,7 @@ import type { Arena } from "../../kernels/arena.ts";
 import { encodeNode, encodeTensor } from "../../onnx/encode-graph.ts";
 import type { Model, Node, Tensor } from "../../onnx/model.ts";
 import type { Weight } from "../../graph/weights.ts";
+import type { KeptParameters } from "./block-data.ts";
 import type { GraphEdits } from "./graph-edits.ts";
 import type { WeightOnlySettings } from "./options.ts";
 
@@ -16,6 +17,7 @@ export interface Pass {
   names: Names;
   edits: GraphEdits;
   arena: Arena;
+  kept: KeptParameters;
   report: PassReport;
 }
 

@@ -69,8 +69,8 @@ export async function quantizeBlocksQdq(
     change.sqnrDb = sqnrDb(signal, error);
   };
   const data = matrix.transposed
-    ? rowBlocks(tensor, settings, pass.arena, onError)
-    : columnBlocks(matrix, settings, pass.arena, onError);
+    ? rowBlocks(tensor, settings, pass.arena, pass.kept, onError)
+    : columnBlocks(matrix, settings, pass.arena, pass.kept, onError);
   const axis = matrix.transposed ? 1 : 0;
   const perBlock = tensor.dims.map((dim, at) => (at === axis ? Math.ceil(dim / blockSize) : dim));
   const named = (suffix: string): string => pass.names.fresh(weight.name + suffix);

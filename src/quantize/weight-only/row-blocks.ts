@@ -8,7 +8,7 @@
 import type { Arena } from "../../kernels/arena.ts";
 import { CHUNK_ELEMENTS, weightChunks } from "../../kernels/weight-chunks.ts";
 import type { Tensor } from "../../onnx/model.ts";
-import { type BlockData, blockData } from "./block-data.ts";
+import { type BlockData, blockData, type KeptParameters } from "./block-data.ts";
 import { BlockError } from "./block-error.ts";
 import type { BlockSettings } from "./options.ts";
 
@@ -25,6 +25,7 @@ export function rowBlocks(
   tensor: Tensor,
   settings: BlockSettings,
   arena: Arena,
+  kept: KeptParameters,
   onError: (signal: number, error: number) => void,
 ): BlockData {
   const { bits, blockSize, symmetric } = settings;
@@ -38,6 +39,7 @@ export function rowBlocks(
       scales: (count / cols) * perRow * 4,
       zeroPoints: symmetric ? 0 : packedBytes((count / cols) * perRow),
     },
+    kept,
     async (send, codesWanted) => {
       const mark = arena.mark();
       const { kernels } = arena;
