@@ -16,15 +16,19 @@ export interface InputFacts {
 }
 
 /** Ops through which a value goes on with its axes unchanged. */
-const SAME_AXES = new Set([
-  ...["Cast", "Identity", "Clip", "Relu", "Sub", "Add", "Mul", "Div", "Neg", "Abs", "Sqrt", "Pow"],
-  ...["QuantizeLinear", "DequantizeLinear", "BatchNormalization", "Dropout", "CastLike"],
-]);
+const SAME_AXES = new Set(
+  (
+    "Cast Identity Clip Relu Sub Add Mul Div Neg Abs Sqrt Pow " +
+    "QuantizeLinear DequantizeLinear BatchNormalization Dropout CastLike"
+  ).split(" "),
+);
 /** Ops through which integers stay what they are, only their axes change. */
-const SAME_VALUES = new Set([
-  ...["Cast", "Identity", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Expand", "Transpose"],
-  ...["Slice", "Split", "Concat", "Clip", "Max", "Min", "Where"],
-]);
+const SAME_VALUES = new Set(
+  (
+    "Cast Identity Reshape Unsqueeze Squeeze Flatten Expand Transpose " +
+    "Slice Split Concat Clip Max Min Where"
+  ).split(" "),
+);
 /** A name is followed through at most so many nodes. */
 const MAX_FOLLOWED = 200;
 

@@ -65,7 +65,7 @@ export class ShapeResolver {
   }
 
   resolve(input: InputShape): number[] {
-    const shape = input.declared ?? new Array<Dimension>(guessRank(input)).fill(undefined);
+    const shape = input.declared ?? Array.from({ length: guessRank(input) }, () => undefined);
     return shape.map((dim, axis) => this.#dimension(input, shape, dim, axis));
   }
 

@@ -71,6 +71,8 @@ export interface ValueRequest {
   /** For the role `length`. */
   length: number;
   seed: number;
+  /** Pictures are drawings in even runs, waves in odd ones. */
+  run: number;
 }
 
 /** @throws RangeError for element types that have no synthetic values (strings, complex numbers) */
@@ -100,7 +102,7 @@ export function inputValues(request: ValueRequest): HostTensor {
       break;
   }
   if (isFloat(dataType)) {
-    const signal = noise.signal(dims);
+    const signal = isPicture(request) ? picture(noise, request) : noise.signal(dims);
     return made((index) => signal[index] ?? 0);
   }
   switch (dataType) {
@@ -115,4 +117,28 @@ export function inputValues(request: ValueRequest): HostTensor {
     default:
       return made(() => noise.below(8));
   }
+}
+
+/** A batch of grey or colour pictures for a convolution. */
+function isPicture({ dims, facts, run }: ValueRequest): boolean {
+  if (!facts.convolved || dims.length !== 4 || run % 2 === 1) return false;
+  const channels = dims[facts.convolved === "channels_first" ? 1 : 3] ?? 0;
+  return channels >= 1 && channels <= 4;
+}
+
+/** The same drawing in all channels. */
+function picture(noise: Noise, { dims, facts }: ValueRequest): Float32Array {
+  const [batch = 1, a = 1, b = 1, c = 1] = dims;
+  const first = facts.convolved === "channels_first";
+  const [height, width, channels] = first ? [b, c, a] : [a, b, c];
+  const area = height * width;
+  const values = new Float32Array(batch * area * channels);
+  for (let image = 0; image < batch; image++) {
+    const start = image * area * channels;
+    const drawing = noise.drawing(height, width);
+    for (let i = 0; i < area * channels; i++) {
+      values[start + i] = drawing[first ? i % area : Math.floor(i / channels)] ?? 0;
+    }
+  }
+  return values;
 }

@@ -38,8 +38,13 @@ const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 const DEFAULT_RUNS = 2;
 
 const RANDOM_OPS = new Set([
-  ...["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"],
-  ...["Bernoulli", "Multinomial", "Dropout"],
+  "RandomNormal",
+  "RandomNormalLike",
+  "RandomUniform",
+  "RandomUniformLike",
+  "Bernoulli",
+  "Multinomial",
+  "Dropout",
 ]);
 
 /**

@@ -90,7 +90,9 @@ function fitted({ name, type }: ValueInfo, array: HostTensor): FittedArray {
     throw new RangeError(`samples: the input "${name}" is not a tensor of numbers`);
   }
   if (bitsPerElement(type.elementType) < 8) {
-    throw new RangeError(`samples: the input "${name}" is packed ${dataTypeName(type.elementType)}`);
+    throw new RangeError(
+      `samples: the input "${name}" is packed ${dataTypeName(type.elementType)}`,
+    );
   }
   const tensor = convertTensor(array, type.elementType);
   const { shape } = type;

@@ -44,10 +44,10 @@ export class SyntheticInputs {
   }
 
   /**
-   * Values for every input that must be fed, the same for the same seed.
+   * Values for every input that must be fed, different from run to run and the same each time.
    * @throws RangeError when they would be too large
    */
-  feeds(sizes: Sizes, seed: number): Record<string, HostTensor> {
+  feeds(sizes: Sizes, run: number): Record<string, HostTensor> {
     const shapes = resolveAll(this.#inputs, sizes).shapes;
     const total = shapes.reduce((sum, dims) => sum + elementCount(dims), 0);
     if (total > MAX_INPUT_ELEMENTS) {
@@ -65,7 +65,8 @@ export class SyntheticInputs {
           dims,
           facts,
           length,
-          seed: seed * 7919 + index,
+          seed: run * 7919 + index,
+          run,
         });
         return [name, values];
       }),

@@ -100,6 +100,10 @@ async function compareRuns(
     const names = [...reference.random].map((name) => `"${name}"`).join(", ");
     notes.push(`the original is random: ${names} differ between two runs and were not compared`);
   }
+  const figures = outputs.filter(({ sqnrDb, equal }) => sqnrDb !== null || equal !== null);
+  if (outputs.length > 0 && figures.length === 0) {
+    notes.push("all outputs are blank (zeros, or next to them) on these inputs: give samples");
+  }
   return {
     outputs,
     minCosine: failures.length > 0 ? 0 : least(outputs, "cosine"),

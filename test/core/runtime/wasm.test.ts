@@ -15,6 +15,8 @@ import { chain, chainAnswer, float32, identity, model, uniform, valueInfo } from
 const ASSETS = `${import.meta.dirname}/../../../node_modules`;
 const wasmFile = `${ASSETS}/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm`;
 
+const NO_NUMBERS = new Set<DataType>([DataType.string, DataType.complex64, DataType.complex128]);
+
 let runtime: Runtime;
 let compiled: WebAssembly.Module;
 
@@ -55,12 +57,9 @@ describe("wasm runtime", () => {
   });
 
   it("hands every element type in and out unchanged", async () => {
-    const types = [
-      ...[DataType.float32, DataType.float16, DataType.float64, DataType.bfloat16, DataType.int64],
-      ...[DataType.uint64, DataType.int32, DataType.uint32, DataType.int16, DataType.uint16],
-      ...[DataType.int8, DataType.uint8, DataType.bool],
-    ];
+    const types = Object.values(DataType).filter((type) => type > 0 && type <= 16);
     for (const type of types) {
+      if (NO_NUMBERS.has(type)) continue;
       const dims = [2, 3];
       const session = await runtime.load(await identity(type, dims));
       const x = tensorOf(type, dims, (i) => (type === DataType.bool ? i % 2 : i));

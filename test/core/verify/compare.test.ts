@@ -56,6 +56,11 @@ describe("comparing outputs", () => {
     expect(compare(floats(0, 1), floats(0, 0))).toMatchObject({ cosine: 0, sqnrDb: 0 });
   });
 
+  it("what rounding leaves of a saturated sigmoid has no figure, a signal in its place has", () => {
+    expect(compare(floats(1e-7, 0), floats(2e-7, 0))).toMatchObject({ sqnrDb: null, cosine: null });
+    expect(compare(floats(1e-7, 0), floats(0.5, 0)).sqnrDb).toBe(-100);
+  });
+
   it("one number has no cosine but a relative error", () => {
     const found = compare(floats(2), floats(1));
     expect(found.cosine).toBeNull();

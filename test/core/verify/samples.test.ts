@@ -39,9 +39,7 @@ describe("npy", () => {
       info.type = { kind: "tensor", elementType: types[i] ?? 0, shape: shapes[i] };
     });
     const [sample] = decodeSamples(new Uint8Array(golden), model([], inputs, []));
-    const values = names.map((name) => [
-      ...Array.from(elements(sample?.[name] ?? expect.fail(name))),
-    ]);
+    const values = names.map((name) => Array.from(elements(sample?.[name] ?? expect.fail(name))));
     expect(values).toEqual([
       [0, 0.25, 0.5, 0.75, 1, 1.25],
       [-1, 2 ** 40],
