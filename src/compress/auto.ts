@@ -1,0 +1,147 @@
+/**
+ * @file `auto`: the smallest result that stays close.
+ *
+ * All candidates are planned, which tells their sizes without writing a weight; they are then made and run
+ * beside the original from the smallest on, and the first that is close enough is kept. A model that
+ * cannot be run here gets weight-only int8 per channel, which does not touch the activations.
+ */
+import type { Arena } from "../kernels/arena.ts";
+import type { Model } from "../onnx/model.ts";
+import { type Candidate, makeCandidate } from "./candidate.ts";
+import type { Step } from "./methods.ts";
+import { type Attempt, type Bounds, CompressRefusal } from "./types.ts";
+import { boundsProblem, type Verified, type Verifier } from "./verification.ts";
+import { describeSteps } from "./methods.ts";
+
+/** What "close" means where the caller gives no bound: a hundredth of the signal's power, and the same direction. */
+const DEFAULT_BOUNDS: Required<Bounds> = { min_sqnr_db: 20, min_cosine: 0.99 };
+/** Classifier outputs have to agree on the winner this often. */
+const MIN_ARGMAX_AGREEMENT = 0.9;
+
+const SAFE: readonly Step[] = [{ method: "weight_only", options: {} }];
+
+const CANDIDATES: readonly (readonly Step[])[] = [
+  SAFE,
+  [{ method: "weight_only", options: { bits: 4, block_size: 32 } }],
+  [{ method: "weight_only", options: { weight_type: "quint8" } }],
+  [{ method: "dynamic", options: {} }],
+  [{ method: "dynamic", options: { weight_type: "quint8" } }],
+  [{ method: "float16", options: { keep_io_types: true } }],
+];
+
+export interface AutoChoice {
+  candidate: Candidate;
+  verified: Verified;
+  tried: Attempt[];
+}
+
+/**
+ * @param shared options that hold for every candidate (nodes_to_exclude …)
+ * @throws CompressRefusal `nothing_to_gain` or `not_close_enough`, with what was tried in the message
+ */
+export async function chooseAutomatically(
+  model: Model,
+  originalBytes: number,
+  shared: Record<string, unknown>,
+  bounds: Bounds,
+  verifier: Verifier,
+  arena: Arena,
+): Promise<AutoChoice> {
+  const tried: Attempt[] = [];
+  const runnable = verifier.skipReason(0) === undefined;
+  const candidates: Candidate[] = [];
+  for (const steps of runnable ? CANDIDATES : [SAFE]) {
+    const withShared = steps.map(({ method, options }) => ({
+      method,
+      options: { ...sharedFor(method, shared), ...options },
+    }));
+    try {
+      const candidate = await makeCandidate(model, withShared, arena);
+      if (candidate.report.changed.length === 0) {
+        tried.push(attempt(steps, null, "refused", "no weight changes"));
+      } else if (candidate.byteLength >= originalBytes) {
+        tried.push(
+          attempt(steps, candidate.byteLength, "refused", "not smaller than the original"),
+        );
+      } else candidates.push(candidate);
+    } catch (error) {
+      if (!(error instanceof CompressRefusal)) throw error;
+      tried.push(attempt(steps, null, "failed", error.message));
+    }
+  }
+  candidates.sort((a, b) => a.byteLength - b.byteLength);
+  if (candidates.length === 0) {
+    throw new CompressRefusal(
+      "nothing_to_gain",
+      `no method makes the model smaller (${summary(tried)})`,
+    );
+  }
+  const wanted = { ...DEFAULT_BOUNDS, ...bounds };
+  for (const candidate of candidates) {
+    const verified = await verifier.verify(candidate);
+    const { verification } = verified;
+    const record = attempt(candidate.steps, candidate.byteLength, "chosen", null);
+    record.minCosine = verification.minCosine;
+    record.minSqnrDb = verification.minSqnrDb;
+    tried.push(record);
+    const problem = closenessProblem(verified, wanted, bounds, isSafe(candidate));
+    if (!problem) return { candidate, verified, tried };
+    record.outcome = verification.loaded || !runnable ? "refused" : "failed";
+    record.reason = problem;
+  }
+  throw new CompressRefusal("not_close_enough", `no method stays close enough (${summary(tried)})`);
+}
+
+/** The options that a caller may give to `auto` as well, where the method has them. */
+function sharedFor(method: string, shared: Record<string, unknown>): Record<string, unknown> {
+  if (method !== "float16") return shared;
+  const { nodes_to_exclude } = shared;
+  return nodes_to_exclude === undefined ? {} : { node_block_list: nodes_to_exclude };
+}
+
+function isSafe(candidate: Candidate): boolean {
+  return (
+    candidate.steps.length === 1 &&
+    candidate.steps[0]?.method === "weight_only" &&
+    candidate.steps[0].options["bits"] === undefined
+  );
+}
+
+function closenessProblem(
+  { verification }: Verified,
+  wanted: Bounds,
+  asked: Bounds,
+  safe: boolean,
+): string | undefined {
+  if (!verification.ran) {
+    // Where the original cannot be run, only the method that leaves the activations alone is trusted.
+    const blind = boundsProblem(verification, asked);
+    if (blind) return blind;
+    if (verification.loaded || verification.runtime === null) {
+      return safe ? undefined : `it could not be run: ${verification.reason}`;
+    }
+    return verification.reason ?? "it does not load";
+  }
+  const problem = boundsProblem(verification, wanted);
+  if (problem) return problem;
+  const flipped = verification.outputs.find(
+    ({ argmaxAgreement }) => argmaxAgreement !== null && argmaxAgreement < MIN_ARGMAX_AGREEMENT,
+  );
+  return (
+    flipped &&
+    `the largest element of "${flipped.name}" agrees in only ${flipped.argmaxAgreement} of the rows`
+  );
+}
+
+function attempt(
+  steps: readonly Step[],
+  bytes: number | null,
+  outcome: Attempt["outcome"],
+  reason: string | null,
+): Attempt {
+  return { method: describeSteps(steps), bytes, minSqnrDb: null, minCosine: null, outcome, reason };
+}
+
+function summary(tried: readonly Attempt[]): string {
+  return tried.map(({ method, reason }) => `${method}: ${reason}`).join("; ");
+}

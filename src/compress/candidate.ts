@@ -1,0 +1,52 @@
+/** @file One compressed model: what was done, how large it is, its bytes where they fit into memory. */
+import { cloneModel } from "../graph/clone.ts";
+import type { PassReport } from "../graph/report.ts";
+import type { Arena } from "../kernels/arena.ts";
+import type { Model } from "../onnx/model.ts";
+import { MemorySink } from "../onnx/source.ts";
+import { MAX_FILE_BYTES, type ModelPlan, planModel } from "../onnx/write-model.ts";
+import { runSteps, type Step } from "./methods.ts";
+
+export interface Candidate {
+  steps: readonly Step[];
+  model: Model;
+  report: PassReport;
+  plan: ModelPlan;
+  /** Bytes of all its files. */
+  byteLength: number;
+}
+
+/** Where weights go when the model's file would pass protobuf's 2 GiB. */
+const EXTERNAL_LOCATION = "model.onnx.data";
+
+/** Applies the steps to a copy of the model. No weight's bytes are written yet. */
+export async function makeCandidate(
+  model: Model,
+  steps: readonly Step[],
+  arena: Arena,
+): Promise<Candidate> {
+  const copy = cloneModel(model);
+  const report = await runSteps(copy, steps, arena);
+  const plan = planFile(copy);
+  return {
+    steps,
+    model: copy,
+    report,
+    plan,
+    byteLength: plan.byteLength + (plan.external?.byteLength ?? 0),
+  };
+}
+
+/** One file where it fits, else the weights beside it. */
+function planFile(model: Model): ModelPlan {
+  const whole = planModel(model, { external: { location: EXTERNAL_LOCATION } });
+  const bytes = whole.byteLength + (whole.external?.byteLength ?? 0);
+  return bytes > MAX_FILE_BYTES - (1 << 20) ? whole : planModel(model);
+}
+
+/** The candidate's file; only for candidates without external data. */
+export async function candidateBytes(candidate: Candidate): Promise<Uint8Array> {
+  const sink = new MemorySink(candidate.plan.byteLength);
+  await candidate.plan.write(sink);
+  return sink.bytes;
+}

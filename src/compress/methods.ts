@@ -1,0 +1,93 @@
+/** @file Each method by its API name: the pass, and the opset that it needs. */
+import { opsetVersion } from "../graph/build.ts";
+import { joinReports, type PassReport } from "../graph/report.ts";
+import type { Arena } from "../kernels/arena.ts";
+import { OnnxError } from "../onnx/errors.ts";
+import type { Model } from "../onnx/model.ts";
+import { liftOpset } from "../opset/lift.ts";
+import { pruneModel } from "../prune/prune.ts";
+import { quantizeDynamic } from "../quantize/dynamic.ts";
+import { convertFloat16 } from "../quantize/float16.ts";
+import { quantizeWeightOnly } from "../quantize/weight-only.ts";
+import { CompressRefusal } from "./types.ts";
+
+export type Options = Record<string, unknown>;
+type Pass = (model: Model, options: Options, arena: Arena) => Promise<PassReport>;
+
+interface Method {
+  /** The opset that the pass needs. */
+  opset(options: Options): number;
+  run: Pass;
+}
+
+const METHODS: Readonly<Record<string, Method>> = {
+  dynamic: { opset: () => 11, run: quantizeDynamic },
+  weight_only: { opset: weightOnlyOpset, run: quantizeWeightOnly },
+  float16: {
+    opset: () => 0,
+    run: (model, options, arena) => convertFloat16(model, { ...options, dtype: "float16" }, arena),
+  },
+  bfloat16: {
+    opset: () => 13,
+    run: (model, options, arena) => convertFloat16(model, { ...options, dtype: "bfloat16" }, arena),
+  },
+  prune: { opset: () => 0, run: pruneModel },
+};
+
+/** DequantizeLinear has an axis from 13, blocks from 21, 2-bit types from 25 on. */
+function weightOnlyOpset(options: Options): number {
+  if (options["quant_format"] !== "QDQ") return 13;
+  return options["bits"] === 2 ? 25 : 21;
+}
+
+/** One method with its options: a step of a compression. */
+export interface Step {
+  method: string;
+  options: Options;
+}
+
+/** `weight_only bits=4 block_size=32`, for reports. */
+export function describeSteps(steps: readonly Step[]): string {
+  return steps
+    .map(({ method, options }) =>
+      [method, ...Object.entries(options).map(([name, value]) => `${name}=${String(value)}`)].join(
+        " ",
+      ),
+    )
+    .join(", then ");
+}
+
+/**
+ * Runs the steps one after the other on `model`, which they change; lifts its opset first where a step needs it.
+ * @throws CompressRefusal `not_applicable` when the opset cannot be lifted
+ * @throws RangeError for options outside their range
+ */
+export async function runSteps(
+  model: Model,
+  steps: readonly Step[],
+  arena: Arena,
+): Promise<PassReport> {
+  const reports: PassReport[] = [];
+  for (const { method, options } of steps) {
+    const entry = METHODS[method];
+    if (!entry) throw new RangeError(`compress: there is no method "${method}"`);
+    const notes = await lift(model, entry.opset(options), method);
+    const report = await entry.run(model, options, arena);
+    reports.push({ ...report, notes: [...notes, ...report.notes] });
+  }
+  return joinReports(...reports);
+}
+
+async function lift(model: Model, needed: number, method: string): Promise<string[]> {
+  const opset = opsetVersion(model);
+  if (opset === undefined || opset >= needed) return [];
+  try {
+    return [`opset ${opset} was lifted to ${needed}`, ...(await liftOpset(model, needed))];
+  } catch (error) {
+    if (!(error instanceof OnnxError)) throw error;
+    throw new CompressRefusal(
+      "not_applicable",
+      `${method} needs opset ${needed}, the model imports ${opset}, and it cannot be lifted: ${error.message}`,
+    );
+  }
+}

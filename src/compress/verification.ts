@@ -1,0 +1,92 @@
+/** @file Verifying candidates against one run of the original, or saying why they are not run. */
+import type { Model } from "../onnx/model.ts";
+import { modelBytes } from "../onnx/write-model.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { type Reference, referenceRun } from "../verify/reference.ts";
+import { compareWith } from "../verify/verify.ts";
+import { type Candidate, candidateBytes } from "./candidate.ts";
+import type { Bounds, Samples, Verification } from "./types.ts";
+
+/** A candidate that was looked at: its file where that was made, and what came out. */
+export interface Verified {
+  bytes: Uint8Array | undefined;
+  verification: Verification;
+}
+
+export class Verifier {
+  readonly #model: Model;
+  readonly #bytes: () => Promise<Uint8Array>;
+  readonly #byteLength: number;
+  readonly #runtime: Runtime | undefined;
+  readonly #samples: Samples | undefined;
+  #reference: Promise<Reference> | undefined;
+
+  /** @param inMemory the original's file, where it is in memory without external data */
+  constructor(
+    model: Model,
+    byteLength: number,
+    inMemory: Uint8Array | undefined,
+    runtime: Runtime | undefined,
+    samples: Samples | undefined,
+  ) {
+    this.#model = model;
+    this.#byteLength = byteLength;
+    this.#bytes = async () => inMemory ?? (await modelBytes(model));
+    this.#runtime = runtime;
+    this.#samples = samples;
+  }
+
+  /** Why results are not run here; `undefined` when they are. */
+  skipReason(candidateBytes: number): string | undefined {
+    if (!this.#runtime) return "verification was turned off";
+    const limit = this.#runtime.maxModelBytes;
+    const larger = Math.max(this.#byteLength, candidateBytes);
+    if (larger <= limit) return undefined;
+    return `the model is ${larger} bytes, ONNX Runtime takes at most ${limit} here`;
+  }
+
+  async verify(candidate: Candidate): Promise<Verified> {
+    const reason = this.skipReason(candidate.byteLength);
+    const runtime = this.#runtime;
+    if (reason || !runtime) return { bytes: undefined, verification: notRun(reason ?? null) };
+    this.#reference ??= this.#runOriginal(runtime);
+    const reference = await this.#reference;
+    const bytes = await candidateBytes(candidate);
+    return { bytes, verification: await compareWith(reference, bytes, candidate.model) };
+  }
+
+  async #runOriginal(runtime: Runtime): Promise<Reference> {
+    const samples = this.#samples ? { samples: this.#samples } : {};
+    const original = { byteLength: this.#byteLength, read: this.#bytes };
+    return await referenceRun(original, { model: this.#model, runtime, ...samples });
+  }
+}
+
+function notRun(reason: string | null): Verification {
+  return {
+    loaded: false,
+    ran: false,
+    reason,
+    runtime: null,
+    inputs: null,
+    outputs: [],
+    minCosine: null,
+    minSqnrDb: null,
+  };
+}
+
+/** Why a verified result is outside the bounds; `undefined` when it is inside. */
+export function boundsProblem(verification: Verification, bounds: Bounds): string | undefined {
+  const asked = bounds.min_cosine !== undefined || bounds.min_sqnr_db !== undefined;
+  if (!asked) return undefined;
+  if (!verification.ran)
+    return `closeness was asked for and could not be measured: ${verification.reason}`;
+  const { minCosine, minSqnrDb } = verification;
+  if (bounds.min_cosine !== undefined && minCosine !== null && minCosine < bounds.min_cosine) {
+    return `cosine ${minCosine.toFixed(6)} is below min_cosine ${bounds.min_cosine}`;
+  }
+  if (bounds.min_sqnr_db !== undefined && minSqnrDb !== null && minSqnrDb < bounds.min_sqnr_db) {
+    return `SQNR ${minSqnrDb.toFixed(2)} dB is below min_sqnr_db ${bounds.min_sqnr_db}`;
+  }
+  return undefined;
+}
