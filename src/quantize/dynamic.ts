@@ -6,10 +6,9 @@
  * in Constant nodes, behind Identity and Transpose, in subgraphs and outer graphs; what cannot be quantized
  * stays float and is listed. A Gemm that is not quantized stays a Gemm.
  */
-import { subgraphs } from "../graph/attributes.ts";
 import { importOpset, opsetVersion } from "../graph/build.ts";
 import { emptyReport, type PassReport } from "../graph/report.ts";
-import { Names, Scope } from "../graph/scope.ts";
+import { Names, Scope, type Use } from "../graph/scope.ts";
 import { findWeights, nodeLabel } from "../graph/weights.ts";
 import type { Arena } from "../kernels/arena.ts";
 import { DataType } from "../onnx/data-type.ts";
@@ -23,7 +22,7 @@ import { quantizeLstm } from "./dynamic/lstm.ts";
 import { quantizeGemm, quantizeMatMul } from "./dynamic/matmul.ts";
 import type { OpRewrite } from "./dynamic/op-rewrite.ts";
 import { type DynamicOptions, dynamicSettings, selectDynamicNodes } from "./dynamic/options.ts";
-import { type DynamicPass, keepFloat } from "./dynamic/pass.ts";
+import { becomesMatMul, type DynamicPass, keepFloat } from "./dynamic/pass.ts";
 import { removeUnused } from "./dynamic/unused.ts";
 import { WeightStore } from "./dynamic/weight-store.ts";
 
@@ -97,7 +96,7 @@ async function rewriteGraph(
     for (const body of bodies.get(node) ?? []) {
       await rewriteGraph(pass, weights, new GraphRewrite(body, graph, graph.names));
     }
-    const rewrite = REWRITES[node.domain === "" ? node.opType : `${node.domain}.${node.opType}`];
+    const rewrite = rewriteOf(node);
     if (rewrite && pass.selected(node) && (await rewrite(pass, weights, graph, node))) continue;
     for (const name of node.inputs) if (name !== "") graph.dequantize(name);
     graph.push(node);
@@ -109,19 +108,25 @@ async function rewriteGraph(
 function listFloatWeights(pass: DynamicPass, changed: ReadonlySet<string>): void {
   const dataTypes = [DataType.float32, DataType.float16, DataType.bfloat16, DataType.float64];
   for (const weight of findWeights(pass.root, { dataTypes })) {
-    const reader = weight.uses[0]?.node;
-    if (!reader || changed.has(weight.name)) continue;
-    keepFloat(pass, weight.name, reasonKept(pass, reader, weight.tensor.dataType));
+    const use = weight.uses[0];
+    if (!use || changed.has(weight.name)) continue;
+    keepFloat(pass, weight.name, reasonKept(pass, use, weight.tensor.dataType));
   }
 }
 
-function reasonKept(pass: DynamicPass, reader: Node, dataType: DataType): string {
-  const label = nodeLabel(reader);
-  const known =
-    REWRITES[reader.domain === "" ? reader.opType : `${reader.domain}.${reader.opType}`];
-  if (!known || subgraphs(reader).length > 0) return `${label} has no dynamic form`;
-  if (!pass.selected(reader)) return `${label} is not selected`;
+function reasonKept(pass: DynamicPass, { node, input }: Use, dataType: DataType): string {
+  const label = nodeLabel(node);
+  if (!rewriteOf(node)) return `${label} has no dynamic form`;
+  if (!pass.selected(node)) return `${label} is not selected`;
   if (dataType !== DataType.float32) return `${label} is quantized from float32 only`;
-  if (reader.opType === "Gemm") return `${label} has alpha, beta or transA`;
+  if (node.opType === "LSTM" && input > 2) return `${label} reads it as a bias or a state`;
+  if (node.opType === "Gemm" && !becomesMatMul(pass, node)) {
+    return `${label} has an alpha, beta or transA that MatMul does not`;
+  }
   return `${label} cannot use it as a quantized weight`;
+}
+
+function rewriteOf(node: Node): OpRewrite | undefined {
+  const key = node.domain === "" ? node.opType : `${node.domain}.${node.opType}`;
+  return Object.hasOwn(REWRITES, key) ? REWRITES[key] : undefined;
 }
