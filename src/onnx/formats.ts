@@ -3,14 +3,13 @@ import type { ByteSource } from "./source.ts";
 
 const HEAD_BYTES = 512;
 
-const latin1 = new TextDecoder("latin1");
-
 /** A sentence that says what the file is, or `undefined` when it may be an ONNX model. */
 export async function sniffOther(source: ByteSource): Promise<string | undefined> {
   if (source.size === 0) return "the file is empty";
   const head = new Uint8Array(Math.min(HEAD_BYTES, source.size));
   await source.read(0, head);
-  const text = latin1.decode(head);
+  // One character a byte: TextDecoder's "latin1" is windows-1252, which moves 0x80 to 0x9f.
+  const text = String.fromCharCode(...head);
   const at = (offset: number, magic: string) => text.startsWith(magic, offset);
   if (at(0, "version https://git-lfs")) {
     return "the file is a Git LFS pointer, not the model it points to: fetch it with `git lfs pull`";
