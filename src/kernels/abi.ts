@@ -153,6 +153,18 @@ export interface KernelExports {
     scales: number,
     zeroPoints: number,
   ): void;
+  /** Blocks of `blockSize` rows of each column, rows from a block's first on: codes [rows, cols] (one byte each) to `q`, scales float32 and zero points (one byte each) [ceil(rows / blockSize), cols]. The arithmetic of `quantize_qdq_matmul_4bits`: times the reciprocal, halves away from zero, then the zero point. */
+  quantizeColumnBlocks(
+    x: number,
+    rows: number,
+    cols: number,
+    blockSize: number,
+    bits: number,
+    symmetric: number,
+    q: number,
+    scales: number,
+    zeroPoints: number,
+  ): void;
   /** Packs `n` codes of `bits` (2 or 4) wide, low first, into ceil(n·bits/8) bytes. */
   packCodes(q: number, n: number, bits: number, out: number): void;
   /** bitsandbytes 4-bit: `kind` 0 = FP4, 1 = NF4; absmax per block of the flat vector to `absmax`, high nibble first as ONNX Runtime's MatMulBnb4. */

@@ -81,10 +81,11 @@ async function packColumns(
   if (columns * perColumn > room) {
     width = Math.max(1, Math.floor(room / perColumn / TILE_COLUMNS)) * TILE_COLUMNS;
   }
-  const spare = room - width * panels.bytesPerColumn;
-  const band = Math.min(spare, Math.max(BAND_BYTES, blockSize * width * 4));
-  const bandRows =
-    Math.min(Math.floor(band / (blockSize * width * 4)), Math.ceil(rows / blockSize)) * blockSize;
+  // the last block may be short, but bands are whole blocks
+  const rowBytes = blockSize * width * 4;
+  const band = Math.min(room - width * panels.bytesPerColumn, Math.max(BAND_BYTES, rowBytes));
+  const bandBlocks = Math.min(Math.floor(band / rowBytes), Math.ceil(rows / blockSize));
+  const bandRows = Math.max(1, bandBlocks) * blockSize;
   const pointer = arena.allocate(bandRows * width * 4);
   panels.allocate(width);
   for (let from = 0; from < columns; from += width) {
