@@ -1,4 +1,5 @@
 /** @file Which operands of a node are float16 afterwards, and which have to stay float32. */
+import { stringAttribute } from "../../graph/attributes.ts";
 import { DataType } from "../../onnx/data-type.ts";
 import type { Node } from "../../onnx/model.ts";
 import type { Scope } from "../../graph/scope.ts";
@@ -39,6 +40,19 @@ const STAY_FLOAT: Readonly<Record<string, readonly number[]>> = {
   GroupNorm: [1, 2],
   SkipGroupNorm: [1, 2],
 };
+
+/**
+ * Functions without a float16 kernel on the CPU. ONNX Runtime 1.30 expands them into simpler nodes, some of
+ * which have Casts to float32 between them, and then refuses the types of what its own Casts made of it.
+ */
+const EXPANDED_WRONGLY: ReadonlySet<string> = new Set([
+  "Attention",
+  "MeanVarianceNormalization",
+  "RMSNormalization",
+]);
+
+/** Their float16 kernels copy only: with a reduction they fail when the model runs. */
+const SCATTER: ReadonlySet<string> = new Set(["ScatterElements", "ScatterND"]);
 
 const CONTROL_FLOW: ReadonlySet<string> = new Set(["If", "Loop", "Scan"]);
 
@@ -95,7 +109,14 @@ function blockReason(node: Node, blocked: BlockList): string | undefined {
 function signatureReason(node: Node, scope: Scope, types: ElementTypes): string | undefined {
   const signature = types.signature(node);
   if (!signature) return "no schema of the operator is known";
-  if (node.opType === "BitCast") return "its output's bits are those of its input";
+  if (node.domain === "ai.onnx.ml") return "its attributes are float32";
+  if (node.domain === "") {
+    if (node.opType === "BitCast") return "its output's bits are those of its input";
+    if (EXPANDED_WRONGLY.has(node.opType)) return "ONNX Runtime's CPU has no float16 form of it";
+    if (SCATTER.has(node.opType) && stringAttribute(node, "reduction", "none") !== "none") {
+      return "ONNX Runtime's CPU kernel reduces float32 only";
+    }
+  }
   const inputs = node.inputs.map((name, index) => ({
     name,
     formal: formalAt(signature.inputs, index),

@@ -9,7 +9,13 @@ import type { Float16Settings } from "./options.ts";
 import { type Value, Values } from "./values.ts";
 
 /** A constant of at most so many elements that both precisions read is stored twice, so that each is exact. */
-export const MAX_COPIED_ELEMENTS = 256;
+const MAX_COPIED_ELEMENTS = 256;
+
+/** True where a value's other precision is a second constant rather than a Cast. */
+export function isCopied({ value, home }: Placement): boolean {
+  const { tensor } = value;
+  return home === "float" && !!tensor && elementCount(tensor.dims) <= MAX_COPIED_ELEMENTS;
+}
 
 export interface Placement {
   value: Value;
@@ -107,6 +113,8 @@ export class Placements {
     const { producer, scope, tensor } = value;
     if (tensor || value.sparse) return "half";
     if (producer) {
+      // A Constant that holds no dense tensor is carried over as it is.
+      if (producer.opType === "Constant" && producer.domain === "") return "float";
       const index = producer.outputs.indexOf(value.name);
       return this.precisions.get(producer)?.outputs[index] ?? "float";
     }

@@ -9,8 +9,9 @@ import { makeNode, makeTensor } from "../../graph/build.ts";
 import type { Names, Scope } from "../../graph/scope.ts";
 import { DataType } from "../../onnx/data-type.ts";
 import type { Node, SparseTensor, Tensor, ValueInfo } from "../../onnx/model.ts";
+import type { ElementTypes } from "./element-types.ts";
 import type { Precision } from "./node-precision.ts";
-import type { Placement, Placements } from "./placement.ts";
+import { isCopied, type Placement, type Placements } from "./placement.ts";
 
 /** Converts a stored tensor, as `halfTensor`, and keeps the account of it. */
 export type ConvertTensor = (placement: Placement, tensor: Tensor) => Tensor;
@@ -24,20 +25,23 @@ const DATA_TYPE = { half: DataType.float16, float: DataType.float32 } as const;
 /** @returns the number of Casts that went in */
 export function rewriteGraph(
   root: Scope,
+  types: ElementTypes,
   placements: Placements,
   names: Names,
   convert: ConvertTensor,
 ): number {
-  return new Rewrite(placements, names, convert).graph(root);
+  return new Rewrite(types, placements, names, convert).graph(root);
 }
 
 class Rewrite {
+  readonly #types: ElementTypes;
   readonly #placements: Placements;
   readonly #convert: ConvertTensor;
   readonly #spellings = new Map<Placement, Spelling>();
   #casts = 0;
 
-  constructor(placements: Placements, names: Names, convert: ConvertTensor) {
+  constructor(types: ElementTypes, placements: Placements, names: Names, convert: ConvertTensor) {
+    this.#types = types;
     this.#placements = placements;
     this.#convert = convert;
     for (const placement of placements.all()) {
@@ -61,7 +65,9 @@ class Rewrite {
     const nodes: Node[] = [...before];
     for (const node of graph.nodes) {
       const made = node.outputs.map((name) => this.#placements.find(scope, name));
+      const castsHalf = this.#isHalfToHalf(scope, node, made[0]);
       this.#renameOperands(scope, node, made);
+      if (castsHalf) becomeIdentity(node);
       nodes.push(node);
       for (const placement of made) {
         if (!placement) continue;
@@ -99,6 +105,19 @@ class Rewrite {
     });
   }
 
+  /**
+   * A Cast that now has the same type on both sides. ONNX Runtime 1.30 refuses some graphs with such Casts
+   * ("output arg InsertedPrecisionFreeCast_… does not match expected type"), never with Identity.
+   */
+  #isHalfToHalf(scope: Scope, node: Node, made: Placement | undefined): boolean {
+    if (node.domain !== "" || (node.opType !== "Cast" && node.opType !== "CastLike")) return false;
+    const isFloat16 = (name: string) => this.#types.of(scope, name) === DataType.float16;
+    const input = node.inputs[0] ?? "";
+    const from = this.#placements.inputPrecision(scope, node, 0);
+    const fromHalf = from ? from === "half" : isFloat16(input);
+    return fromHalf && (made ? made.home === "half" : isFloat16(node.outputs[0] ?? ""));
+  }
+
   /** The node that makes a value's other precision, where something reads that. */
   #other(placement: Placement): Node[] {
     const { home, wanted, value } = placement;
@@ -107,7 +126,7 @@ class Rewrite {
     const spelling = this.#spelling(placement);
     const output = spelling[other];
     const name = { name: output };
-    if (value.tensor && other === "half") {
+    if (value.tensor && isCopied(placement)) {
       const tensor = this.#convert(placement, { ...value.tensor, name: output });
       return [
         makeNode("Constant", [], [output], {
@@ -183,6 +202,12 @@ class Rewrite {
       return { ...declare(info, precision), name: this.#spelling(placement)[precision] };
     });
   }
+}
+
+function becomeIdentity(node: Node): void {
+  node.opType = "Identity";
+  node.inputs = node.inputs.slice(0, 1);
+  node.attributes = [];
 }
 
 function spell({ value, home, wanted, output }: Placement, names: Names): Spelling {
