@@ -17,7 +17,7 @@ const TABLES_BYTES = 2 * COARSE_BUCKETS * 4;
 /** First coarse bucket of Inf and NaN. */
 const NON_FINITE_BUCKET = 0x7f800000 >>> FINE_BITS;
 /** Counts move to float64 before one of them could pass 2^32. */
-const FLUSH_ELEMENTS = 2 ** 31;
+const MOVE_ELEMENTS = 2 ** 31;
 
 export interface RankedMagnitude {
   /** Bits of the magnitude at the rank. */
@@ -33,9 +33,10 @@ export class MagnitudeCounts {
   readonly tensors: Tensor[] = [];
   elements = 0;
   readonly #arena: Arena;
-  readonly #coarse = new Float64Array(COARSE_BUCKETS);
+  /** Counts that were moved out of the arena; none for models below 2^31 weights. */
+  #moved: Float64Array | undefined;
   readonly #pointer: number;
-  #unflushed = 0;
+  #unmoved = 0;
 
   /** Takes 512 KiB of the arena until the caller releases it. */
   constructor(arena: Arena) {
@@ -46,7 +47,7 @@ export class MagnitudeCounts {
   /** Counts a weight in, unless it holds NaN or Inf: then nothing changes and the answer is false. */
   async add(tensor: Tensor): Promise<boolean> {
     const count = elementCount(tensor.dims);
-    if (this.#unflushed + count > FLUSH_ELEMENTS) this.#flush();
+    if (this.#unmoved + count > MOVE_ELEMENTS) this.#move();
     await this.#count(tensor, this.#pointer);
     if (this.#holdsNonFinite()) {
       // counted once more, to be taken off
@@ -58,7 +59,7 @@ export class MagnitudeCounts {
       this.#arena.release(mark);
       return false;
     }
-    this.#unflushed += count;
+    this.#unmoved += count;
     this.tensors.push(tensor);
     this.elements += count;
     return true;
@@ -69,27 +70,21 @@ export class MagnitudeCounts {
    * @param rank from 1 (the smallest) to `elements`
    */
   async ranked(rank: number): Promise<RankedMagnitude> {
-    this.#flush();
-    const { at: bucket, below } = bucketOf(this.#coarse, rank);
-    const fine = new Float64Array(FINE_BUCKETS);
+    const { at: bucket, below } = this.#bucketOf(rank, COARSE_BUCKETS);
+    this.#clear();
     const { kernels } = this.#arena;
     for (const tensor of this.tensors) {
       const mark = this.#arena.mark();
       const chunks = pruningChunks(tensor, this.#arena);
       await chunks.each(0, elementCount(tensor.dims), (_first, length) => {
-        if (this.#unflushed + length > FLUSH_ELEMENTS) this.#flush(fine);
+        if (this.#unmoved + length > MOVE_ELEMENTS) this.#move();
         kernels.magnitudeHistogramWithin(chunks.pointer, length, bucket, this.#pointer);
-        this.#unflushed += length;
+        this.#unmoved += length;
       });
       this.#arena.release(mark);
     }
-    this.#flush(fine);
-    const { at, below: within } = bucketOf(fine, rank - below);
-    return {
-      bits: bucket * FINE_BUCKETS + at,
-      equal: fine[at] ?? 0,
-      ties: rank - below - within,
-    };
+    const { at, below: within, here } = this.#bucketOf(rank - below, FINE_BUCKETS);
+    return { bits: bucket * FINE_BUCKETS + at, equal: here, ties: rank - below - within };
   }
 
   async #count(tensor: Tensor, pointer: number): Promise<void> {
@@ -109,16 +104,33 @@ export class MagnitudeCounts {
     );
   }
 
-  /** Moves the counts of the arena's tables to `into`. */
-  #flush(into = this.#coarse): void {
-    if (this.#unflushed === 0) return;
+  /** The bucket that holds the `rank`-th element (from 1), and how many lie before and in it. */
+  #bucketOf(rank: number, buckets: number): { at: number; below: number; here: number } {
     const counted = tables(this.#arena, this.#pointer);
-    const second = into.length === COARSE_BUCKETS ? COARSE_BUCKETS : counted.length;
-    for (let i = 0; i < into.length; i++) {
-      into[i] = (into[i] ?? 0) + (counted[i] ?? 0) + (counted[second + i] ?? 0);
+    let below = 0;
+    for (let at = 0; at < buckets; at++) {
+      const fresh = (counted[at] ?? 0) + (counted[COARSE_BUCKETS + at] ?? 0);
+      const here = fresh + (this.#moved?.[at] ?? 0);
+      if (below + here >= rank) return { at, below, here };
+      below += here;
+    }
+    throw new RangeError(`prune: rank ${rank} of ${below} elements`);
+  }
+
+  #move(): void {
+    const moved = (this.#moved ??= new Float64Array(COARSE_BUCKETS));
+    const counted = tables(this.#arena, this.#pointer);
+    for (let i = 0; i < COARSE_BUCKETS; i++) {
+      moved[i] = (moved[i] ?? 0) + (counted[i] ?? 0) + (counted[COARSE_BUCKETS + i] ?? 0);
     }
     counted.fill(0);
-    this.#unflushed = 0;
+    this.#unmoved = 0;
+  }
+
+  #clear(): void {
+    tables(this.#arena, this.#pointer).fill(0);
+    this.#moved = undefined;
+    this.#unmoved = 0;
   }
 }
 
@@ -130,14 +142,3 @@ function emptyTables(arena: Arena): number {
 
 const tables = (arena: Arena, pointer: number): Uint32Array =>
   arena.uint32(pointer, TABLES_BYTES / 4);
-
-/** The bucket that holds the `rank`-th element (from 1), and how many lie in the buckets before it. */
-function bucketOf(counts: Float64Array, rank: number): { at: number; below: number } {
-  let below = 0;
-  for (let at = 0; at < counts.length; at++) {
-    const here = counts[at] ?? 0;
-    if (below + here >= rank) return { at, below };
-    below += here;
-  }
-  throw new RangeError(`prune: rank ${rank} of ${below} elements`);
-}

@@ -8,6 +8,7 @@
 import type { Arena } from "../kernels/arena.ts";
 import { CHUNK_ELEMENTS } from "../kernels/weight-chunks.ts";
 import type { Mask, Zeroer } from "./mask.ts";
+import { PRUNING_CHUNK } from "./pruning-chunks.ts";
 import type { SliceView } from "./slices.ts";
 
 /** Most elements that a block of whole groups may have, so that it fits the scratch memory. */
@@ -25,7 +26,8 @@ export function groupMask(view: SliceView, keep: number, group: number): Mask | 
   const rows = { view, keep, group };
   const section = slices * inner;
   // whole sections where they are small; else rows of whole groups, counted anew in each section
-  if (section <= MAX_BLOCK_ELEMENTS) {
+  const cut = slices % group === 0 && section > PRUNING_CHUNK;
+  if (section <= MAX_BLOCK_ELEMENTS && !cut) {
     return { multipleOf: section, section: elements, begin: (arena, n) => groups(arena, n, rows) };
   }
   if (group * inner > MAX_BLOCK_ELEMENTS) return undefined;

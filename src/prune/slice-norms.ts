@@ -21,6 +21,8 @@ interface Norm {
   /** The share of a run of contiguous elements, where a kernel does it. */
   run?: (kernels: KernelExports, pointer: number, length: number) => number;
   join(left: number, right: number): number;
+  /** Folds elements into one total each, round and round: slices of single elements, the common last axis. */
+  columns?: (totals: Float64Array, x: Float32Array, slice: number) => void;
 }
 
 const identity = (total: number): number => total;
@@ -38,6 +40,11 @@ function normOf(order: number): Norm {
         finish: identity,
         join: add,
         run: (kernels, pointer, length) => kernels.sumAbs(pointer, length),
+        columns: (totals, x, slice) => {
+          for (let i = 0, c = slice; i < x.length; i++, c = c + 1 === totals.length ? 0 : c + 1) {
+            totals[c] = (totals[c] ?? 0) + Math.abs(x[i] ?? 0);
+          }
+        },
       };
     case 2:
       return {
@@ -46,6 +53,12 @@ function normOf(order: number): Norm {
         finish: Math.sqrt,
         join: add,
         run: (kernels, pointer, length) => kernels.dot(pointer, pointer, length),
+        columns: (totals, x, slice) => {
+          for (let i = 0, c = slice; i < x.length; i++, c = c + 1 === totals.length ? 0 : c + 1) {
+            const value = x[i] ?? 0;
+            totals[c] = (totals[c] ?? 0) + value * value;
+          }
+        },
       };
     case Infinity:
       return {
@@ -90,6 +103,7 @@ export async function sliceNorms(
     finite &&= kernels.absMaxBits(chunks.pointer, count) < 0x7f800000;
     if (!finite) return;
     const x = arena.float32(chunks.pointer, count);
+    if (norm.columns && view.inner === 1) return norm.columns(totals, x, first % view.slices);
     forEachRun(view, first, count, (slice, offset, length) => {
       let total = totals[slice] ?? 0;
       if (run && length >= KERNEL_RUN) {

@@ -61,12 +61,14 @@ function sparseTensor(
     arena.release(mark);
   });
   const indices = new ComputedData(nonzero * 8, async (sink) => {
-    // little-endian int64 as pairs of 32-bit words; indices stay below 2^53
-    const words = new Uint32Array(BATCH * 2);
+    const mark = arena.mark();
+    const packed = arena.allocate(BATCH * 8);
     await eachPruned(tensor, mask, arena, async (pointer, count, first) => {
       for (let done = 0; done < count; done += BATCH) {
         const length = Math.min(BATCH, count - done);
         const x = arena.float32(pointer + done * 4, length);
+        // little-endian int64 as pairs of 32-bit words; indices stay below 2^53
+        const words = arena.uint32(packed, BATCH * 2);
         let n = 0;
         for (let i = 0; i < length; i++) {
           if (x[i] === 0) continue;
@@ -74,9 +76,10 @@ function sparseTensor(
           words[n++] = index;
           words[n++] = Math.floor(index / 0x1_0000_0000);
         }
-        if (n > 0) await sink.write(new Uint8Array(words.buffer, 0, n * 4));
+        if (n > 0) await sink.write(arena.view(packed, n * 4));
       }
     });
+    arena.release(mark);
   });
   return {
     values: { ...tensor, name, dims: [nonzero], data: values },
