@@ -64,7 +64,8 @@ export async function quantizeDynamic(
   const selected = selectDynamicNodes(model, root, options);
   const names = new Names(model);
   const report = emptyReport();
-  const pass: DynamicPass = { root, opset, names, arena, settings, selected, report };
+  const kept = new Set<string>();
+  const pass: DynamicPass = { root, opset, names, arena, settings, selected, report, kept };
   const weights = new WeightStore(pass);
   await rewriteGraph(pass, weights, new GraphRewrite(root, undefined, names));
   removeUnused(model.graph, weights.touched);

@@ -19,12 +19,15 @@ export interface DynamicPass {
   readonly settings: DynamicSettings;
   readonly selected: (node: Node) => boolean;
   readonly report: PassReport;
+  /** Names in `report.kept`. */
+  readonly kept: Set<string>;
 }
 
 /** Notes once that a weight stays float. */
 export function keepFloat(pass: DynamicPass, name: string, reason: string): undefined {
-  const { kept } = pass.report;
-  if (!kept.some((entry) => entry.name === name)) kept.push({ name, reason });
+  if (pass.kept.has(name)) return;
+  pass.kept.add(name);
+  pass.report.kept.push({ name, reason });
 }
 
 /** Gemms that are a MatMul and an Add: onnxruntime's quantizer replaces those alone. */
