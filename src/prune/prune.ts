@@ -32,6 +32,7 @@ export async function pruneModel(
   const settings = pruneSettings(options);
   const { targets, kept } = pruneTargets(model, options, settings);
   const report = { ...emptyReport(), kept };
+  const dense = new Map<string, string[]>();
   for (const plan of await planMasks(targets, settings, arena)) {
     const { weight, node } = plan.target;
     if ("reason" in plan) {
@@ -64,10 +65,15 @@ export async function pruneModel(
       change.method += ", sparse";
       continue;
     }
-    if (sparse) report.notes.push(`"${weight.name}" stays dense: ${sparse.reason}`);
+    if (sparse) dense.set(sparse.reason, [...(dense.get(sparse.reason) ?? []), weight.name]);
     weight.tensor.data = prunedData(source, plan.mask, arena, onError);
     if (elementCount(source.dims) === plan.pruned)
       report.notes.push(`"${weight.name}" is all zeros now`);
+  }
+  for (const [reason, [first, ...others]] of dense) {
+    const what =
+      others.length === 0 ? `"${first}" stays` : `"${first}" and ${others.length} more stay`;
+    report.notes.push(`${what} dense: ${reason}`);
   }
   return report;
 }

@@ -89,7 +89,8 @@ function sparseTensor(
 }
 
 /**
- * Puts the pruned weight into the graph as a sparse tensor where that takes fewer bytes.
+ * Puts the pruned weight into the graph as a sparse tensor where that takes fewer bytes: a Constant
+ * node's stays in it, or becomes an initializer where its opset knows no sparse value.
  * @returns the bytes of values and indices, or the reason to stay dense
  */
 export async function storeSparse(
@@ -102,10 +103,10 @@ export async function storeSparse(
 ): Promise<{ byteLength: number } | { reason: string }> {
   const { holder, name, scope } = weight;
   // sparse initializers came with IR version 5, Constant's sparse_value with opset 11
-  if (!holder && model.irVersion < 5)
+  const inNode = holder && (opsetVersion(model) ?? 0) >= 11;
+  if (!inNode && model.irVersion < 5) {
     return { reason: `IR version ${model.irVersion} has no sparse initializers` };
-  if (holder && (opsetVersion(model) ?? 0) < 11)
-    return { reason: "Constant has no sparse_value below opset 11" };
+  }
   const elements = elementCount(source.dims);
   const nonzero = await countNonzero(source, mask, arena);
   const byteLength = sparseByteLength(source.dataType, nonzero);
@@ -116,9 +117,10 @@ export async function storeSparse(
     };
   }
   const value = sparseTensor(source, name, mask, nonzero, arena, onError);
-  if (holder) holder.attributes = [{ name: "sparse_value", type: "sparse_tensor", value }];
+  if (inNode) holder.attributes = [{ name: "sparse_value", type: "sparse_tensor", value }];
   else {
     scope.graph.initializers.delete(name);
+    scope.graph.nodes = scope.graph.nodes.filter((node) => node !== holder);
     scope.graph.sparseInitializers.push(value);
   }
   return { byteLength };

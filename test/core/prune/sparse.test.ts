@@ -121,20 +121,16 @@ describe("storage sparse", () => {
     expect(values.filter((x) => Math.abs(x) > least).length).toBeLessThanOrEqual(30_000);
   });
 
-  test("stays dense where the model's version has no sparse form", async () => {
-    const old = model([consumer("Gemm", "w")], [weight("w", noise(100), [10, 10])]);
+  test("stays dense where the IR version has no sparse initializers", async () => {
+    const old = model(
+      [consumer("Gemm", "v"), consumer("Gemm", "w")],
+      [weight("v", noise(100), [10, 10]), weight("w", noise(100), [10, 10])],
+    );
     old.irVersion = 4;
     expect((await pruneModel(old, { amount: 0.9, storage: "sparse" }, arena)).notes).toEqual([
-      '"w" stays dense: IR version 4 has no sparse initializers',
+      '"v" and 1 more stay dense: IR version 4 has no sparse initializers',
     ]);
-    const constant = makeNode("Constant", [], ["w"], {
-      attributes: [makeTensorAttribute("value", weight("", noise(100), [10, 10]))],
-    });
-    const opset10 = model([constant, consumer("Gemm", "w")], []);
-    opset10.opsetImports = [{ domain: "", version: 10 }];
-    expect((await pruneModel(opset10, { amount: 0.9, storage: "sparse" }, arena)).notes).toEqual([
-      '"w" stays dense: Constant has no sparse_value below opset 11',
-    ]);
+    expect(old.graph.initializers.size).toBe(2);
   });
 });
 
@@ -155,14 +151,21 @@ describe("ONNX Runtime loads the result and answers as with dense zeros", () => 
     expect(sparse.some((y) => y !== 0)).toBe(true);
   });
 
-  test("a Constant node's sparse_value", async () => {
+  test.each([
+    [17, "stays in its node"],
+    [10, "becomes an initializer below opset 11"],
+  ])("a Constant of opset %d %s", async (version) => {
     const { dense, sparse, result } = await prunedPair(() => {
       const constant = makeNode("Constant", [], ["w"], {
         attributes: [makeTensorAttribute("value", weight("", noise(400), [20, 20]))],
       });
-      return model([constant, consumer("MatMul", "w")], []);
+      const built = model([constant, consumer("MatMul", "w")], []);
+      built.opsetImports = [{ domain: "", version }];
+      return built;
     }, ["x", [3, 20]]);
-    expect(result.graph.nodes[0]?.attributes[0]?.type).toBe("sparse_tensor");
+    const kinds = result.graph.nodes.flatMap((node) => node.attributes.map(({ type }) => type));
+    expect(kinds).toEqual(version === 17 ? ["sparse_tensor"] : []);
+    expect(result.graph.sparseInitializers).toHaveLength(version === 17 ? 0 : 1);
     expect(sparse).toEqual(dense);
   });
 
