@@ -169,6 +169,69 @@ describe("one weight, several readers", () => {
     expect(cosine(a["e"], b["e"])).toBeGreaterThan(0.999);
   });
 
+  test("a table that is gathered, transposed, multiplied and read in float has one Transpose of its codes", async () => {
+    const nodes = [
+      makeNode("Gather", ["w", "ids"], ["e"]),
+      makeNode("Transpose", ["w"], ["t"], { attributes: [makeInts("perm", [1, 0])] }),
+      makeNode("MatMul", ["x", "t"], ["y"]),
+      makeNode("Neg", ["t"], ["z"]),
+    ];
+    const outputs = { e: [3, 6], y: [2, 9], z: [6, 9] };
+    const model = modelOf(graphOf(nodes, { x: [2, 6], ids: [3] }, outputs, [weight("w", [9, 6])]));
+    const { model: small, graph } = await quantized(model);
+    expect(opTypes(graph).filter((type) => type === "Transpose")).toHaveLength(1);
+    const feeds = { x: floats([2, 6]), ids: ids(8, 0, 3) };
+    const [a, b] = [await run(model, feeds), await run(small, feeds)];
+    for (const name of ["e", "y", "z"]) expect(cosine(a[name], b[name])).toBeGreaterThan(0.999);
+  });
+
+  test("per-channel codes do not serve the transposed product, whose channels are others", async () => {
+    const nodes = [
+      makeNode("MatMul", ["x", "w"], ["y"]),
+      makeNode("Transpose", ["w"], ["t"], { attributes: [makeInts("perm", [1, 0])] }),
+      makeNode("MatMul", ["x", "t"], ["z"]),
+    ];
+    const steep = Float32Array.from(noise(36), (x, i) => x * 10 ** (i % 6));
+    const model = modelOf(
+      graphOf(nodes, { x: [2, 6] }, { y: [2, 6], z: [2, 6] }, [weight("w", [6, 6], steep)]),
+    );
+    const { model: small } = await quantized(model, { per_channel: true });
+    const [a, b] = [
+      await run(model, { x: floats([2, 6]) }),
+      await run(small, { x: floats([2, 6]) }),
+    ];
+    for (const name of ["y", "z"]) expect(cosine(a[name], b[name])).toBeGreaterThan(0.999);
+  });
+
+  test("what is added to a product is dequantized when it was gathered", async () => {
+    for (const op of ["Gemm", "Conv"]) {
+      const nodes = [
+        makeNode("Gather", ["table", "ids"], ["bias"]),
+        makeNode(op, ["x", "w", "bias"], ["y"]),
+      ];
+      const [table, kernel] =
+        op === "Gemm"
+          ? [
+              [5, 4],
+              [6, 4],
+            ]
+          : [[5], [4, 6, 1]];
+      const shapes = op === "Gemm" ? { x: [2, 6], y: [2, 4] } : { x: [1, 6, 2], y: [1, 4, 2] };
+      const index = op === "Gemm" ? ids(3, 1) : ids(3, 1, 0, 2);
+      const model = modelOf(
+        graphOf(nodes, { x: shapes.x, ids: [...index.dims] }, { y: shapes.y }, [
+          weight("table", table ?? []),
+          weight("w", kernel ?? []),
+        ]),
+      );
+      const { model: small, graph } = await quantized(model);
+      expect(opTypes(graph)).toContain("DequantizeLinear");
+      const feeds = { x: floats(shapes.x), ids: index };
+      const [a, b] = [await run(model, feeds), await run(small, feeds)];
+      expect(cosine(a["y"], b["y"])).toBeGreaterThan(0.99);
+    }
+  });
+
   test("two Gemms that share a transposed weight share its codes", async () => {
     const transB = [makeInt("transB", 1)];
     const nodes = [
