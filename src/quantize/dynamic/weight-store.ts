@@ -235,9 +235,12 @@ export class WeightStore {
 
 const range = (rank: number): number[] => Array.from({ length: rank }, (_, axis) => axis);
 
-/** A vector has no columns: MatMul sums over its only axis. */
+/**
+ * A vector has no columns (MatMul sums over its only axis), and ONNX Runtime runs no stack of matrices
+ * with more than one zero point.
+ */
 const perColumn = (request: WeightRequest, rank: number): boolean =>
-  (request.perColumn ?? false) && rank > 1;
+  (request.perColumn ?? false) && rank === 2;
 
 const usable = (value: QuantizedValue, request: WeightRequest): boolean =>
   value.axis === undefined || (value.axis === -1 && (request.perColumn ?? false));

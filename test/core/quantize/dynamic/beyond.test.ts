@@ -447,6 +447,31 @@ describe("values", () => {
   );
 });
 
+describe("shapes", () => {
+  const shapes: [x: number[], w: number[], y: number[], method: string][] = [
+    [[2, 6], [6, 4], [2, 4], "int8 per channel (axis 1)"],
+    [[5, 3, 2, 6], [6, 4], [5, 3, 2, 4], "int8 per channel (axis 1)"],
+    [[6], [6, 4], [4], "int8 per channel (axis 1)"],
+    [[3, 2, 6], [3, 6, 4], [3, 2, 4], "int8 per tensor"],
+    [[2, 6], [6], [2], "int8 per tensor"],
+  ];
+  test.each(shapes)(
+    "MatMul of %j and %j runs per channel where it can",
+    async (x, w, y, method) => {
+      const graph = graphOf([makeNode("MatMul", ["x", "w"], ["y"])], { x }, { y }, [
+        weight("w", w),
+      ]);
+      const { model, report } = await quantized(modelOf(graph), { per_channel: true });
+      expect(report.changed[0]?.method).toBe(method);
+      const [a, b] = [
+        await run(modelOf(graph), { x: floats(x) }),
+        await run(model, { x: floats(x) }),
+      ];
+      expect(cosine(a["y"], b["y"])).toBeGreaterThan(0.999);
+    },
+  );
+});
+
 describe("options and names", () => {
   test("below opset 11 a range error, and the model is as it was", async () => {
     const model = modelOf(product(weight("w", [6, 4])), 10);
