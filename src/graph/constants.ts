@@ -99,7 +99,8 @@ export async function constantNumbers(scope: Scope, name: string): Promise<numbe
 }
 
 export async function tensorNumbers(tensor: Tensor): Promise<number[] | undefined> {
-  const bytes = (await readAll(tensor.data)).slice();
+  // A copy of its own: the bytes may be a view, of a Buffer too, whose `slice` copies nothing.
+  const bytes = new Uint8Array(await readAll(tensor.data));
   switch (tensor.dataType) {
     case DataType.int64:
       return Array.from(new BigInt64Array(bytes.buffer), Number);

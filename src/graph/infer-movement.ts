@@ -2,11 +2,12 @@
 import { DataType } from "../onnx/data-type.ts";
 import type { Dimension } from "../onnx/model.ts";
 import { sameAsFirst } from "./infer-elementwise.ts";
-import type { InferRule, NodeTypes, RuleTable, ValueType } from "./infer-rule.ts";
+import type { InferRule, RuleTable, ValueType } from "./infer-rule.ts";
 import { MAX_FOLLOWED } from "./infer-rule.ts";
 import {
   add,
   asDimension,
+  divided,
   frontAxis,
   product,
   quotient,
@@ -234,23 +235,19 @@ const gatherND: InferRule = (n) => {
   return [{ elementType: n.type(0), shape }];
 };
 
-/** Blocks between depth and space: `sign` 1 moves depth to space. */
-function blocks(n: NodeTypes, sign: 1 | -1): ValueType[] {
-  const size = n.int("blocksize", 1) ** sign;
+const depthToSpace: InferRule = (n) => {
+  const size = n.int("blocksize", 1);
   const [batch, depth, height, width] = n.shape(0) ?? [];
-  const depthFactor = 1 / (size * size);
-  return [
-    {
-      elementType: n.type(0),
-      shape: n.shape(0) && [
-        batch,
-        scaled(depth, depthFactor),
-        scaled(height, size),
-        scaled(width, size),
-      ],
-    },
-  ];
-}
+  const shape = [batch, divided(depth, size * size), scaled(height, size), scaled(width, size)];
+  return [{ elementType: n.type(0), shape: n.shape(0) && shape }];
+};
+
+const spaceToDepth: InferRule = (n) => {
+  const size = n.int("blocksize", 1);
+  const [batch, depth, height, width] = n.shape(0) ?? [];
+  const shape = [batch, scaled(depth, size * size), divided(height, size), divided(width, size)];
+  return [{ elementType: n.type(0), shape: n.shape(0) && shape }];
+};
 
 const crop: InferRule = (n) => {
   const [left = 0, top = 0, right = 0, bottom = 0] = n.ints("border") ?? [];
@@ -284,7 +281,12 @@ const unique: InferRule = (n) => {
 const col2im: InferRule = (n) => {
   const image = n.value(1);
   const block = n.numbers(2);
-  const channels = block && scaled(n.shape(0)?.[1], 1 / block.reduce((a, b) => a * b, 1));
+  const channels =
+    block &&
+    divided(
+      n.shape(0)?.[1],
+      block.reduce((a, b) => a * b, 1),
+    );
   return [
     {
       elementType: n.type(0),
@@ -334,8 +336,8 @@ export const MOVEMENT: RuleTable = {
   Trilu: sameAsFirst,
   CumSum: sameAsFirst,
   CumProd: sameAsFirst,
-  DepthToSpace: (n) => blocks(n, 1),
-  SpaceToDepth: (n) => blocks(n, -1),
+  DepthToSpace: depthToSpace,
+  SpaceToDepth: spaceToDepth,
   OneHot: oneHot,
   Unique: unique,
   Compress: (n) => [

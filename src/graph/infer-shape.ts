@@ -98,6 +98,13 @@ export function scaled(dim: Dimension, factor: number | undefined): Dimension {
   return factor === 1 ? dim : undefined;
 }
 
+/** `dim / divisor`, rounded down; a symbol divided by 1 is the symbol. */
+export function divided(dim: Dimension, divisor: number | undefined): Dimension {
+  if (divisor === undefined) return undefined;
+  if (typeof dim === "number") return Math.floor(dim / divisor);
+  return divisor === 1 ? dim : undefined;
+}
+
 /** The dimensions on which two shapes of one value agree; `undefined` when the ranks differ. */
 export function agreeing(a: Shape | undefined, b: Shape | undefined): Shape | undefined {
   if (!a || !b || a.length !== b.length) return undefined;

@@ -17,7 +17,9 @@ export const NEWEST_OPSET: Readonly<Record<string, number>> = {
 export const NEWEST_IR = 14;
 
 /** The IR version that came with each opset of ai.onnx, from opset 1 on. */
-export const IR_OF_OPSET: readonly number[] = [3, 3, 3, 3, 3, 3, 3, 3, 4, 5, 6, 7, 7, 7, 8, 8, 8, 8, 9, 9, 10, 10, 11, 12, 13, 13, 13, 14];
+export const IR_OF_OPSET: readonly number[] = [
+  3, 3, 3, 3, 3, 3, 3, 3, 4, 5, 6, 7, 7, 7, 8, 8, 8, 8, 9, 9, 10, 10, 11, 12, 13, 13, 13, 14,
+];
 
 export const HISTORIES: Readonly<Record<string, string>> = {
   "": `

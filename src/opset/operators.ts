@@ -40,7 +40,9 @@ export type OperatorStatus =
  * until then, and its own layer norms in ai.onnx at any opset (LayerNormalization until the standard has it).
  */
 const EXPERIMENTAL: ReadonlyMap<string, number> = new Map([
-  ...["ATen", "Affine", "Caffe2ConvTranspose", "ConstantFill", "Crop", "DynamicSlice", "FC"].map(until9),
+  ...["ATen", "Affine", "Caffe2ConvTranspose", "ConstantFill", "Crop", "DynamicSlice", "FC"].map(
+    until9,
+  ),
   ...["GRUUnit", "GivenTensorFill", "ImageScaler", "LoopIndexTensor"].map(until9),
   ...["ParametricSoftplus", "Scale", "ScaledTanh", "SpatialBN", "ThresholdedRelu"].map(until9),
   ["MeanVarianceNormalization", 8],
@@ -107,7 +109,11 @@ export function operatorSchema(
 }
 
 /** The opset that brought the definition in force (ONNX's `since_version`), if the standard has one. */
-export function operatorVersion(domain: string, opType: string, imported: number): number | undefined {
+export function operatorVersion(
+  domain: string,
+  opType: string,
+  imported: number,
+): number | undefined {
   return operatorSchema(domain, opType, imported)?.since;
 }
 
