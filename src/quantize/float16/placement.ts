@@ -4,6 +4,7 @@ import { elementCount } from "../../onnx/data-type.ts";
 import type { Node } from "../../onnx/model.ts";
 import type { ElementTypes } from "./element-types.ts";
 import { keepIntegerArithmetic } from "./integer-arithmetic.ts";
+import { keepLargeStatistics } from "./large-statistics.ts";
 import { type NodePrecision, nodePrecision, type Precision, stayFloat } from "./node-precision.ts";
 import type { Float16Settings } from "./options.ts";
 import { type Value, Values } from "./values.ts";
@@ -50,6 +51,7 @@ export class Placements {
   ): Promise<Placements> {
     const plan = new Placements(new Values(root, types), settings);
     plan.#decideNodes(root, types, undefined);
+    await keepLargeStatistics(root, plan.values, settings.format.maxFinite, plan.precisions);
     await keepIntegerArithmetic(root, plan.values, plan.precisions);
     for (const value of plan.values.all()) plan.#placements.set(value, plan.#unread(value, root));
     for (const scope of root.walk()) plan.#recordReads(scope, scope === root);
