@@ -35,6 +35,7 @@ const cases: [string, string, number[], number][] = [
   ["MatMul", "K", [16, 70], 0],
   ["MatMul", "K, the last group short", [13, 70], 0],
   ["MatMul", "K of each matrix", [3, 12, 5], 1],
+  ["MatMul", "K of each matrix, the last group short", [5, 17, 70], 1],
   ["LSTM", "input size", [2, 12, 8], 2],
 ];
 
@@ -74,6 +75,7 @@ test.each([
   ["rows longer than a chunk", "MatMul", [9, 150_000], 0],
   ["groups of a transB row longer than a chunk", "Gemm", [2, 300_002], 1],
   ["batches longer than a chunk", "MatMul", [2, 602, 500], 1],
+  ["batches longer than the largest chunk, K not of whole groups", "MatMul", [2, 1030, 1030], 1],
 ] as const)("chunks do not cut groups: %s", async (_what, opType, dims, axis) => {
   const values = noise(dims.reduce<number>((a, b) => a * b, 1));
   const { values: pruned } = await pruneOne(

@@ -205,6 +205,17 @@ test("an amount of 1 leaves zeros only, and a note", async () => {
   expect(report.notes).toEqual(['"w" is all zeros now']);
 });
 
+test("of slices with equal norms the first go", async () => {
+  for (const n of [1, 2, "inf", "-inf", 0, 3] as const) {
+    const { values } = await pruneOne([2, 2, -2, 2, 2, -2, 2, 2], [4, 2], {
+      method: "ln_structured",
+      n,
+      dim: 0,
+    });
+    expect([...values]).toEqual([0, 0, 0, 0, 2, -2, 2, 2]);
+  }
+});
+
 test("already sparse weights lose their zeros first", async () => {
   const { values } = await pruneOne([0, 5, 0, -1, 2, -0], [2, 3], { amount: { count: 4 } });
   expect([...values]).toEqual([0, 5, 0, 0, 2, 0]);
