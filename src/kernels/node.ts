@@ -3,6 +3,7 @@
  *
  * A Worker imports `kernels.wasm` as a module instead; nothing else in the core knows of Node.
  */
+import { URL } from "node:url";
 import { readFile } from "node:fs/promises";
 
 let compiled: Promise<WebAssembly.Module> | undefined;

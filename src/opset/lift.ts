@@ -7,7 +7,7 @@
 import { importOpset, opsetVersion } from "../graph/build.ts";
 import { Names, Scope } from "../graph/scope.ts";
 import { OnnxError } from "../onnx/errors.ts";
-import type { Graph, Model, Node } from "../onnx/model.ts";
+import type { Model, Node } from "../onnx/model.ts";
 import { ADAPTERS, TYPE_ONLY } from "./adapters/table.ts";
 import { minIrVersion, operatorHistories } from "./operators.ts";
 
@@ -25,13 +25,21 @@ export async function liftOpset(model: Model, target: number): Promise<string[]>
   const nodes = [...Scope.of(model.graph).walk()].flatMap(({ graph }) =>
     graph.nodes.map((node) => ({ node, graph })),
   );
-  for (const { node } of nodes) for (const version of steps(node, from, target)) requireLiftable(node, version);
+  for (const { node } of nodes)
+    for (const version of steps(node, from, target)) requireLiftable(node, version);
   const names = new Names(model);
   const rewritten = new Set<string>();
   for (const { node, graph } of nodes) {
-    for (const version of steps(node, from, target)) {
-      const adapter = ADAPTERS[`${node.opType}-${version}`];
-      if (adapter?.(node, graph, names)) rewritten.add(node.opType);
+    const { opType } = node;
+    let reached = from;
+    // One step at a time: a step may change the op type, and with it the steps that follow.
+    for (
+      let version = next(node, reached, target);
+      version !== undefined;
+      version = next(node, reached, target)
+    ) {
+      if (ADAPTERS[`${node.opType}-${version}`]?.(node, graph, names)) rewritten.add(opType);
+      reached = version;
     }
   }
   raiseVersions(model, target);
@@ -41,7 +49,15 @@ export async function liftOpset(model: Model, target: number): Promise<string[]>
 /** The versions after `from` and up to `target` in which the node's operator changed. */
 function steps(node: Node, from: number, target: number): number[] {
   if (node.domain !== "") return [];
-  const history = operatorHistories("").get(node.opType) ?? [];
+  return versionsOf(node.opType, from, target);
+}
+
+function next(node: Node, reached: number, target: number): number | undefined {
+  return steps(node, reached, target)[0];
+}
+
+function versionsOf(opType: string, from: number, target: number): number[] {
+  const history = operatorHistories("").get(opType) ?? [];
   return history.map(({ since }) => since).filter((since) => since > from && since <= target);
 }
 
@@ -51,7 +67,10 @@ function requireLiftable(node: Node, version: number): void {
   const adapter = ADAPTERS[step];
   const problem = adapter ? adapter.problem?.(node) : "no rule lifts this operator";
   if (problem) {
-    throw new OnnxError("unsupported", `${node.opType} "${node.name}" cannot be lifted to opset ${version}: ${problem}`);
+    throw new OnnxError(
+      "unsupported",
+      `${node.opType} "${node.name}" cannot be lifted to opset ${version}: ${problem}`,
+    );
   }
 }
 
@@ -60,5 +79,3 @@ function raiseVersions(model: Model, target: number): void {
   importOpset(model, "", target);
   model.irVersion = Math.max(model.irVersion, minIrVersion(target), 4);
 }
-
-export type { Graph };

@@ -1,5 +1,5 @@
 /** @file Reading and writing without a pass: the same model. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { Scope } from "../../../src/graph/scope.ts";
@@ -201,7 +201,7 @@ describe("external data", () => {
       initializers: [external("w", "a.bin", 0), external("v", "sub/b.bin", 4)],
       nodes: [node("Add", ["x", "w"], ["t"]), node("Add", ["t", "v"], ["y"])],
     });
-    const files = new Map([
+    const files = new Map<string, Uint8Array>([
       ["a.bin", Uint8Array.from(raw([1, 2]))],
       ["sub/b.bin", Uint8Array.from(raw([9, 3, 4]))],
     ]);
