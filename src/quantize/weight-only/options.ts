@@ -94,6 +94,10 @@ function blockSettings(
   if (algorithm === "bnb4" && bits !== 4) {
     throw new RangeError(`quantize: bnb4 has 4 bits, not ${bits}`);
   }
+  if (algorithm === "hqq" && bits === 8) {
+    // no CPU kernel of ONNX Runtime takes 8-bit codes with float zero points
+    throw new RangeError("quantize: hqq has 2 or 4 bits, not 8");
+  }
   if (algorithm === "hqq" && options.is_symmetric) {
     throw new RangeError("quantize: hqq fits its zero points, is_symmetric is not for it");
   }
