@@ -69,6 +69,8 @@ CREATE TABLE uploads (
   name TEXT NOT NULL,
   -- open, completing, completed, aborted
   state TEXT NOT NULL,
+  -- When the completion began, so that one that died can be taken up again.
+  claimed_at INTEGER,
   model_id TEXT,
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL
@@ -99,8 +101,9 @@ CREATE TABLE jobs (
   operation TEXT NOT NULL,
   model_id TEXT NOT NULL,
   state TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL
+  -- JSON: the job as the API shows it, as of its last change of state.
+  view TEXT NOT NULL,
+  created_at INTEGER NOT NULL
 );
 CREATE INDEX jobs_by_workspace ON jobs (workspace_id, created_at, id);
 CREATE INDEX jobs_by_model ON jobs (model_id, state);
@@ -111,8 +114,9 @@ CREATE TABLE idempotency_keys (
   key TEXT NOT NULL,
   -- Method and path with query; a key belongs to one call.
   call TEXT NOT NULL,
-  -- SHA-256 of the body; NULL while the first request is under way.
-  body_sha256 TEXT,
+  -- SHA-256 of the body.
+  body_sha256 TEXT NOT NULL,
+  -- The answer; NULL while the first request is under way.
   status INTEGER,
   headers TEXT,
   body TEXT,

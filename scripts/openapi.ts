@@ -1,7 +1,7 @@
 /** @file `npm run openapi`: writes openapi.yaml from the routes' schemas. */
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { api } from "../src/routes/api.ts";
 import { openApiYaml } from "../src/routes/openapi-document.ts";
 
-const path = new URL("../openapi.yaml", import.meta.url);
-await writeFile(path, openApiYaml(api));
+await writeFile(join(import.meta.dirname, "../openapi.yaml"), openApiYaml(api));

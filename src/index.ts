@@ -1,3 +1,12 @@
-/** @file The Worker: mounts the routes and exports the classes the platform calls. */
+/** @file The Worker: mounts the API and exports the classes the platform calls. */
+import { sweep } from "./jobs/sweep.ts";
+import { api } from "./routes/api.ts";
+
 export { Job } from "../durable-objects/job.ts";
-export default { fetch: () => new Response("ok") };
+
+export default {
+  fetch: api.fetch,
+  async scheduled(_controller, env) {
+    await sweep(env);
+  },
+} satisfies ExportedHandler<Env>;

@@ -1,26 +1,13 @@
 /** @file A model on its way in: read, checked, and described. */
 import type { ModelInput } from "../compress/types.ts";
 import { opsetVersion } from "../graph/build.ts";
-import { checkModel, type OperatorTable } from "../graph/check.ts";
+import { checkModel } from "../graph/check.ts";
 import { Scope } from "../graph/scope.ts";
 import { dataTypeName, elementCount } from "../onnx/data-type.ts";
 import type { Graph, Model, ValueInfo } from "../onnx/model.ts";
 import { readModel } from "../onnx/read-model.ts";
-import { MAX_IR, MAX_OPSET, operatorStatus } from "../opset/operators.ts";
+import { OPERATORS } from "../compress/operator-table.ts";
 import type { ModelDescription, ValueDescription } from "../store/models.ts";
-
-/** Operators by ONNX's own schemas; those of other domains are carried unseen. */
-export const operators: OperatorTable = {
-  maxOpset: MAX_OPSET,
-  maxIrVersion: MAX_IR,
-  problem: (domain, opType, version) => {
-    const status = operatorStatus(domain, opType, version);
-    if (status === "future") return `${opType} came after opset ${version}`;
-    if (status === "removed") return `${opType} is not in opset ${version} any more`;
-    if (status === "unknown") return `there is no operator ${opType} in ${domain || "ai.onnx"}`;
-    return undefined;
-  },
-};
 
 export interface InspectedModel {
   model: Model;
@@ -38,7 +25,7 @@ export async function inspectModel(input: ModelInput): Promise<InspectedModel> {
       return await input.external?.(location);
     },
   });
-  checkModel(model, operators);
+  checkModel(model, OPERATORS);
   return { model, description: describe(model), locations };
 }
 
@@ -75,7 +62,8 @@ function parametersOf(graph: Graph): number {
 
 export function describeValue(info: ValueInfo): ValueDescription {
   const { name, type } = info;
-  if (type?.kind !== "tensor") return { name, type: type ? "not a tensor" : "unknown", shape: null };
+  if (type?.kind !== "tensor")
+    return { name, type: type ? "not a tensor" : "unknown", shape: null };
   const shape = type.shape?.map((dimension) => dimension ?? null) ?? null;
   return { name, type: dataTypeName(type.elementType), shape };
 }

@@ -3,8 +3,12 @@ import { CompressRefusal } from "../compress/types.ts";
 import { UnknownNameError } from "../graph/selection.ts";
 import { OnnxError } from "../onnx/errors.ts";
 import { CursorError } from "../store/page.ts";
+import { StoredObjectError } from "../store/r2-source.ts";
 import { ApiError } from "./api-error.ts";
 import { reportBody } from "./report-body.ts";
+
+/** R2 gives its error code at the end: `get: We encountered an internal error. (10001)`. */
+const R2_FAILURE = /\(10\d{3}\)$/;
 
 /** `undefined` for an error that is nobody's fault but ours. */
 export function apiErrorOf(error: unknown): ApiError | undefined {
@@ -22,5 +26,18 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
   }
   if (error instanceof UnknownNameError) return new ApiError("unknown_name", error.message);
   if (error instanceof CursorError) return new ApiError("invalid_cursor", error.message);
+  if (
+    error instanceof StoredObjectError ||
+    (error instanceof Error && R2_FAILURE.test(error.message))
+  ) {
+    return new ApiError(
+      "storage_unavailable",
+      "the storage did not answer as it should",
+      {},
+      {
+        "Retry-After": "5",
+      },
+    );
+  }
   return undefined;
 }

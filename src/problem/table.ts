@@ -14,24 +14,88 @@ const kind = (status: ProblemKind["status"], title: string, hint: string): Probl
 
 export const PROBLEMS = {
   // The request
-  invalid_request: kind(400, "The request is not valid", "Correct what `errors` lists; /docs has every parameter."),
-  unknown_option: kind(400, "There is no such option", "Use one of the names in /docs; `errors` has the nearest."),
-  invalid_json: kind(400, "The body is not JSON", "Send one JSON object with Content-Type: application/json."),
-  empty_body: kind(400, "The body is empty", "Send the model's bytes, e.g. with curl --data-binary @model.onnx."),
-  incomplete_body: kind(400, "The body ended early", "Send it again; use /v1/uploads where connections break."),
-  invalid_multipart: kind(400, "The multipart body is not valid", "Send a part `model` and one part per external data file, named by its location."),
-  invalid_cursor: kind(400, "The cursor is not valid", "Take `next_cursor` from the page before, or leave it out."),
-  method_not_available: kind(400, "The method is not available yet", "Use auto, dynamic, weight_only, float16 or bfloat16."),
-  unauthorized: kind(401, "An API key is needed", "Send Authorization: Bearer <key>; POST /v1/keys makes more keys."),
-  url_not_allowed: kind(403, "The URL may not be imported", "Use a public http(s) address, or upload the bytes."),
+  invalid_request: kind(
+    400,
+    "The request is not valid",
+    "Correct what `errors` lists; /docs has every parameter.",
+  ),
+  unknown_option: kind(
+    400,
+    "There is no such option",
+    "Use one of the names in /docs; `errors` has the nearest.",
+  ),
+  invalid_json: kind(
+    400,
+    "The body is not JSON",
+    "Send one JSON object with Content-Type: application/json.",
+  ),
+  empty_body: kind(
+    400,
+    "The body is empty",
+    "Send the model's bytes, e.g. with curl --data-binary @model.onnx.",
+  ),
+  incomplete_body: kind(
+    400,
+    "The body ended early",
+    "Send it again; use /v1/uploads where connections break.",
+  ),
+  invalid_multipart: kind(
+    400,
+    "The multipart body is not valid",
+    "Send a part `model` and one part per external data file, named by its location.",
+  ),
+  invalid_cursor: kind(
+    400,
+    "The cursor is not valid",
+    "Take `next_cursor` from the page before, or leave it out.",
+  ),
+  method_not_available: kind(
+    400,
+    "The method is not available yet",
+    "Use auto, dynamic, weight_only, float16 or bfloat16.",
+  ),
+  unauthorized: kind(
+    401,
+    "An API key is needed",
+    "Send Authorization: Bearer <key>; POST /v1/keys makes more keys.",
+  ),
+  url_not_allowed: kind(
+    403,
+    "The URL may not be imported",
+    "Use a public http(s) address, or upload the bytes.",
+  ),
   not_found: kind(404, "Not found", "Check the id and the workspace that the key belongs to."),
-  method_not_allowed: kind(405, "The method does not fit the path", "Use one of the methods in the Allow header."),
+  method_not_allowed: kind(
+    405,
+    "The method does not fit the path",
+    "Use one of the methods in the Allow header.",
+  ),
   precondition_failed: kind(412, "The content is another one", "Fetch the ETag again."),
-  body_too_large: kind(413, "The body is too large", "Send large models in parts with POST /v1/uploads."),
-  unsupported_media_type: kind(415, "The body's type is not supported", "Send the bytes as application/octet-stream or multipart/form-data."),
-  range_not_satisfiable: kind(416, "The range is not in the file", "Content-Range has the file's size."),
-  idempotency_key_in_progress: kind(409, "The first request with this Idempotency-Key is under way", "Wait and send it again."),
-  idempotency_key_reused: kind(422, "The Idempotency-Key belongs to another request", "Use a new key for a new request."),
+  body_too_large: kind(
+    413,
+    "The body is too large",
+    "Send large models in parts with POST /v1/uploads.",
+  ),
+  unsupported_media_type: kind(
+    415,
+    "The body's type is not supported",
+    "Send the bytes as application/octet-stream or multipart/form-data.",
+  ),
+  range_not_satisfiable: kind(
+    416,
+    "The range is not in the file",
+    "Content-Range has the file's size.",
+  ),
+  idempotency_key_in_progress: kind(
+    409,
+    "The first request with this Idempotency-Key is under way",
+    "Wait and send it again.",
+  ),
+  idempotency_key_reused: kind(
+    422,
+    "The Idempotency-Key belongs to another request",
+    "Use a new key for a new request.",
+  ),
   rate_limited: kind(429, "Too many requests", "Wait as long as Retry-After says."),
 
   // The resources
@@ -39,36 +103,96 @@ export const PROBLEMS = {
   model_in_use: kind(409, "A job is using the model", "Wait for the job to end, or cancel it."),
   job_already_finished: kind(409, "The job is over", "GET it for its result."),
   upload_not_open: kind(409, "The upload is not open", "Create a new upload."),
-  upload_incomplete: kind(409, "The upload misses parts", "PUT the parts that `detail` names, then complete it."),
-  part_size_invalid: kind(400, "The part's size is not allowed", "All parts of a file but the last have one size of at least 5 MiB."),
+  upload_incomplete: kind(
+    409,
+    "The upload misses parts",
+    "PUT the parts that `detail` names, then complete it.",
+  ),
+  part_size_invalid: kind(
+    400,
+    "The part's size is not allowed",
+    "All parts of a file but the last have one size of at least 5 MiB.",
+  ),
 
   // The model
   not_onnx: kind(415, "The body is not an ONNX model", "Export the model to ONNX first."),
   truncated: kind(422, "The model ends early", "Send the whole file."),
   malformed: kind(422, "The model is not valid protobuf", "Check the file with onnx.checker."),
-  invalid_model: kind(422, "The model breaks ONNX's specification", "Check the file with onnx.checker."),
+  invalid_model: kind(
+    422,
+    "The model breaks ONNX's specification",
+    "Check the file with onnx.checker.",
+  ),
   limit_exceeded: kind(413, "The model passes a limit", "Simplify the model, or split it."),
   unsupported: kind(422, "The model uses what Hone cannot carry", "See `detail`."),
-  external_data: kind(422, "The model's external data is not there", "Send every file as a multipart part named by its location."),
-  unexpected_file: kind(422, "The model does not use that file", "Name each part by the location that the model spells."),
-  invalid_samples: kind(422, "The samples do not fit the model", "Send an .npz whose arrays are named like the model's inputs."),
+  external_data: kind(
+    422,
+    "The model's external data is not there",
+    "Send every file as a multipart part named by its location.",
+  ),
+  unexpected_file: kind(
+    422,
+    "The model does not use that file",
+    "Name each part by the location that the model spells.",
+  ),
+  invalid_samples: kind(
+    422,
+    "The samples do not fit the model",
+    "Send an .npz whose arrays are named like the model's inputs.",
+  ),
 
   // The compression
-  nothing_to_gain: kind(422, "The result would not be smaller", "Keep the model, or try the method that `detail` names."),
-  not_close_enough: kind(422, "The result is not close enough", "Exclude the weakest nodes of `report`, or lower the bound."),
-  does_not_load: kind(422, "ONNX Runtime does not load the model", "See `report` for ONNX Runtime's reason."),
-  unknown_name: kind(422, "The model has no such name", "Use one of the nearest names in `detail`."),
+  nothing_to_gain: kind(
+    422,
+    "The result would not be smaller",
+    "Keep the model, or try the method that `detail` names.",
+  ),
+  not_close_enough: kind(
+    422,
+    "The result is not close enough",
+    "Exclude the weakest nodes of `report`, or lower the bound.",
+  ),
+  does_not_load: kind(
+    422,
+    "ONNX Runtime does not load the model",
+    "See `report` for ONNX Runtime's reason.",
+  ),
+  unknown_name: kind(
+    422,
+    "The model has no such name",
+    "Use one of the nearest names in `detail`.",
+  ),
   not_applicable: kind(422, "The method does not apply to this model", "Try method=auto."),
-  result_has_external_data: kind(422, "The result needs external data", "Store the model and use POST /v1/models/{id}/quantize."),
+  result_has_external_data: kind(
+    422,
+    "The result needs external data",
+    "Store the model and use POST /v1/models/{id}/quantize.",
+  ),
 
   // The import
-  url_fetch_failed: kind(422, "The URL could not be fetched", "Check that it answers 200 to a plain GET."),
+  url_fetch_failed: kind(
+    422,
+    "The URL could not be fetched",
+    "Check that it answers 200 to a plain GET.",
+  ),
 
   // The service
-  gave_up: kind(500, "The job was started several times and never ended", "Try a smaller model; tell us if it happens again."),
-  internal_error: kind(500, "Something went wrong here", "Try again; tell us the request_id if it stays."),
+  gave_up: kind(
+    500,
+    "The job was started several times and never ended",
+    "Try a smaller model; tell us if it happens again.",
+  ),
+  internal_error: kind(
+    500,
+    "Something went wrong here",
+    "Try again; tell us the request_id if it stays.",
+  ),
   storage_unavailable: kind(503, "The storage does not answer", "Try again in a moment."),
-  overloaded: kind(503, "All conversions are busy", "Wait as long as Retry-After says, or use a job."),
+  overloaded: kind(
+    503,
+    "All conversions are busy",
+    "Wait as long as Retry-After says, or use a job.",
+  ),
 } as const satisfies Record<string, ProblemKind>;
 
 export type ProblemCode = keyof typeof PROBLEMS;

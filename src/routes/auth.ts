@@ -20,7 +20,12 @@ export const authenticate = createMiddleware<AppEnv>(async (c, next) => {
           ? "the Authorization header is not of the form: Bearer <key>"
           : "there is no such key";
     const challenge = secret === undefined ? "" : ', error="invalid_token"';
-    throw new ApiError("unauthorized", detail, {}, { "WWW-Authenticate": `Bearer realm="hone"${challenge}` });
+    throw new ApiError(
+      "unauthorized",
+      detail,
+      {},
+      { "WWW-Authenticate": `Bearer realm="hone"${challenge}` },
+    );
   }
   c.set("workspace", owner.workspace);
   c.set("keyId", owner.keyId);

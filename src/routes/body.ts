@@ -12,18 +12,28 @@ export function declaredBytes(c: AppContext): number | undefined {
   return header !== undefined && /^\d+$/.test(header) ? Number(header) : undefined;
 }
 
+/** The body's bytes, counted; see `limited`. */
+export function bodyChunks(c: AppContext): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  return limited(c.req.raw.body, Number(c.env.MAX_BODY_BYTES), declaredBytes(c));
+}
+
 /**
- * The body's bytes; each chunk is the caller's until it asks for the next.
+ * A stream's bytes; each chunk is the caller's until it asks for the next.
  * @throws ApiError `body_too_large` as soon as that is known
  */
-export async function* bodyChunks(c: AppContext): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const maxBytes = Number(c.env.MAX_BODY_BYTES);
+export async function* limited(
+  stream: ReadableStream | null,
+  maxBytes: number,
+  declared = 0,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const tooLarge = (bytes: number) =>
-    new ApiError("body_too_large", `the body has ${bytes} bytes or more, one request may have ${maxBytes}`);
-  const declared = declaredBytes(c) ?? 0;
+    new ApiError(
+      "body_too_large",
+      `there are ${bytes} bytes or more, one request may have ${maxBytes}`,
+    );
   if (declared > maxBytes) throw tooLarge(declared);
   let bytes = 0;
-  for await (const chunk of chunksOf(c.req.raw.body)) {
+  for await (const chunk of chunksOf(stream)) {
     bytes += chunk.length;
     if (bytes > maxBytes) throw tooLarge(bytes);
     yield chunk;

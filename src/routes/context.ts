@@ -1,5 +1,5 @@
 /** @file What every route shares: bindings, the caller, and the router that validates by schema. */
-import { OpenAPIHono } from "@hono/zod-openapi";
+import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { invalidRequest } from "./validation.ts";
 
@@ -21,5 +21,21 @@ export function createRouter(): OpenAPIHono<AppEnv> {
     defaultHook: (result) => {
       if (!result.success) throw invalidRequest(result.error.issues, result.target);
     },
+  });
+}
+
+/**
+ * Documents a route whose body streams, so that no schema may read it: the route itself is made with
+ * `hide` and without a body.
+ */
+export function documentBody(
+  router: OpenAPIHono<AppEnv>,
+  route: RouteConfig & { hide?: boolean },
+  content: NonNullable<NonNullable<RouteConfig["request"]>["body"]>["content"],
+): void {
+  const { hide: _, ...documented } = route;
+  router.openAPIRegistry.registerPath({
+    ...documented,
+    request: { ...documented.request, body: { required: true, content } },
   });
 }

@@ -16,7 +16,9 @@ const Key = z
   .openapi("Key");
 
 const NewKey = Key.extend({
-  secret: z.string().openapi({ description: "The key itself. It is shown only now.", example: "hone_…" }),
+  secret: z
+    .string()
+    .openapi({ description: "The key itself. It is shown only now.", example: "hone_…" }),
 }).openapi("NewKey");
 
 const keyBody = (key: ApiKey) => ({
@@ -60,7 +62,10 @@ const list = createRoute({
   summary: "List keys",
   request: { query: PageQuery },
   responses: {
-    200: { description: "Newest first.", content: { "application/json": { schema: pageOf(Key, "KeyList") } } },
+    200: {
+      description: "Newest first.",
+      content: { "application/json": { schema: pageOf(Key, "KeyList") } },
+    },
     ...problems(400),
   },
 });

@@ -10,7 +10,10 @@ export const Value = z
     shape: z
       .array(z.union([z.number(), z.string(), z.null()]))
       .nullable()
-      .openapi({ description: "Sizes, symbols, null where unknown.", example: ["batch", 3, 224, 224] }),
+      .openapi({
+        description: "Sizes, symbols, null where unknown.",
+        example: ["batch", 3, 224, 224],
+      }),
   })
   .openapi("Value");
 

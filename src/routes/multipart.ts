@@ -40,7 +40,8 @@ export async function readMultipart(
   const delimiter = Buffer.from(`\r\n--${boundary}`);
   // The first delimiter has no line break before it, unless there is a preamble.
   window.prepend(CRLF);
-  if (!(await window.sendUntil(delimiter, async () => undefined))) throw invalid("it has no boundary line");
+  if (!(await window.sendUntil(delimiter, async () => undefined)))
+    throw invalid("it has no boundary line");
   for (let parts = 0; ; parts++) {
     const after = await window.take(2);
     if (after.toString("latin1") === "--") return;
@@ -57,7 +58,8 @@ async function readHeader(window: Window): Promise<PartHeader> {
   window.prepend(CRLF);
   const found = await window.sendUntil(END_OF_HEADERS, async (bytes) => {
     length += bytes.length;
-    if (length > MAX_HEADER_BYTES) throw invalid(`a part's header passes ${MAX_HEADER_BYTES} bytes`);
+    if (length > MAX_HEADER_BYTES)
+      throw invalid(`a part's header passes ${MAX_HEADER_BYTES} bytes`);
     lines.push(bytes.slice());
   });
   if (!found) throw invalid("it ends within a part's header");
@@ -70,7 +72,9 @@ async function readHeader(window: Window): Promise<PartHeader> {
 
 /** Quoted or bare; browsers escape `"` as %22, curl as \". */
 function parameter(disposition: string, name: string): string | undefined {
-  const match = new RegExp(`;\\s*${name}=(?:"((?:\\\\.|[^"\\\\])*)"|([^\\s;]+))`, "i").exec(disposition);
+  const match = new RegExp(`;\\s*${name}=(?:"((?:\\\\.|[^"\\\\])*)"|([^\\s;]+))`, "i").exec(
+    disposition,
+  );
   const value = match?.[1]?.replaceAll(/\\(["\\])/g, "$1") ?? match?.[2];
   return value?.replaceAll("%22", '"');
 }
@@ -122,7 +126,10 @@ class Window {
     const rest = Buffer.from(this.#bytes);
     const { value, done } = await this.#chunks.next();
     if (done) return false;
-    this.#bytes = rest.length === 0 ? Buffer.from(value.buffer, value.byteOffset, value.length) : Buffer.concat([rest, value]);
+    this.#bytes =
+      rest.length === 0
+        ? Buffer.from(value.buffer, value.byteOffset, value.length)
+        : Buffer.concat([rest, value]);
     return true;
   }
 }

@@ -10,7 +10,10 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
   if (known) return problemResponse(known, c);
   // The log has the details; the answer has the id that finds them there.
   console.error(JSON.stringify({ request_id: c.get("requestId"), path: c.req.path }), error);
-  return problemResponse(new ApiError("internal_error", "The request failed through no fault of yours."), c);
+  return problemResponse(
+    new ApiError("internal_error", "The request failed through no fault of yours."),
+    c,
+  );
 };
 
 /** @param allowed the methods that `path` answers to, empty for an unknown path */

@@ -14,11 +14,16 @@ export const limitRate = createMiddleware<AppEnv>(async (c, next) => {
   if (key === undefined) return await next();
   const { success } = await c.env.RATE_LIMIT.limit({ key });
   if (!success) {
-    throw new ApiError("rate_limited", `a key may send ${LIMIT} requests in ${PERIOD_S} s`, {}, {
-      "Retry-After": String(PERIOD_S),
-      "RateLimit-Policy": POLICY,
-      RateLimit: `"default";r=0;t=${PERIOD_S}`,
-    });
+    throw new ApiError(
+      "rate_limited",
+      `a key may send ${LIMIT} requests in ${PERIOD_S} s`,
+      {},
+      {
+        "Retry-After": String(PERIOD_S),
+        "RateLimit-Policy": POLICY,
+        RateLimit: `"default";r=0;t=${PERIOD_S}`,
+      },
+    );
   }
   await next();
   c.header("RateLimit-Policy", POLICY);

@@ -35,14 +35,27 @@ export async function receiveModel(
   const boundary = boundaryOf(contentType);
   if (boundary !== undefined) return await receiveForm(c, objects, boundary, options.samples);
   if (/^application\/json\b/i.test(contentType)) {
-    throw new ApiError("unsupported_media_type", "the body is JSON; this path takes a model's bytes");
+    throw new ApiError(
+      "unsupported_media_type",
+      "the body is JSON; this path takes a model's bytes",
+    );
   }
-  const spool = new Spool(objects, { expectedBytes: declaredBytes(c) ?? 0 });
+  const model = await spoolChunks(bodyChunks(c), objects, declaredBytes(c));
+  return { filename: undefined, model, external: new Map(), samples: undefined };
+}
+
+/** @throws ApiError `empty_body` */
+export async function spoolChunks(
+  chunks: AsyncIterable<Uint8Array>,
+  objects: TemporaryObjects,
+  expectedBytes = 0,
+): Promise<Spooled> {
+  const spool = new Spool(objects, { expectedBytes });
   try {
-    for await (const chunk of bodyChunks(c)) await spool.write(chunk);
-    const model = await spool.finish();
-    if (model.bytes === 0) throw new ApiError("empty_body", "the body is empty");
-    return { filename: undefined, model, external: new Map(), samples: undefined };
+    for await (const chunk of chunks) await spool.write(chunk);
+    const body = await spool.finish();
+    if (body.bytes === 0) throw new ApiError("empty_body", "there are no bytes");
+    return body;
   } catch (error) {
     await spool.abort();
     throw error;
@@ -70,7 +83,9 @@ async function receiveForm(
         throw new ApiError("invalid_multipart", `the form has two parts named "${name}"`);
       }
       if (name === "model") filename = header.filename;
-      const spool = new Spool(objects, { memoryBytes: MEMORY_BYTES - bytesInMemory(files.values()) });
+      const spool = new Spool(objects, {
+        memoryBytes: MEMORY_BYTES - bytesInMemory(files.values()),
+      });
       current = { name, spool };
       return (bytes) => spool.write(bytes);
     });
@@ -118,6 +133,9 @@ export async function fingerprintOf(received: ReceivedModel): Promise<string> {
 function refuseEncoding(c: AppContext): void {
   const encoding = c.req.header("Content-Encoding");
   if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
-    throw new ApiError("unsupported_media_type", `Content-Encoding: ${encoding} is not taken; send the bytes as they are`);
+    throw new ApiError(
+      "unsupported_media_type",
+      `Content-Encoding: ${encoding} is not taken; send the bytes as they are`,
+    );
   }
 }

@@ -4,7 +4,9 @@ import { PROBLEMS, type ProblemCode } from "../problem/table.ts";
 
 export const ProblemSchema = z
   .object({
-    type: z.string().openapi({ description: "Where the problem is explained.", example: "/docs#not_onnx" }),
+    type: z
+      .string()
+      .openapi({ description: "Where the problem is explained.", example: "/docs#not_onnx" }),
     title: z.string(),
     status: z.number().int(),
     detail: z.string().openapi({ description: "What was wrong, in this request." }),
@@ -12,40 +14,65 @@ export const ProblemSchema = z
     hint: z.string().openapi({ description: "What to do next." }),
     request_id: z.string().optional(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-    offset: z.number().int().optional().openapi({ description: "Byte of the model where the reader stood." }),
+    offset: z
+      .number()
+      .int()
+      .optional()
+      .openapi({ description: "Byte of the model where the reader stood." }),
     report: z.record(z.string(), z.unknown()).optional(),
   })
   .openapi("Problem");
 
 /** The example is a real answer of that status. */
 function problemExample(status: number) {
-  const code = (Object.keys(PROBLEMS) as ProblemCode[]).find((each) => PROBLEMS[each].status === status);
+  const code = (Object.keys(PROBLEMS) as ProblemCode[]).find(
+    (each) => PROBLEMS[each].status === status,
+  );
   if (!code) throw new RangeError(`openapi: no problem has status ${status}`);
   const { title, hint } = PROBLEMS[code];
-  return { type: `/docs#${code}`, title, status, detail: title, code, hint, request_id: "req_1f0c" };
+  return {
+    type: `/docs#${code}`,
+    title,
+    status,
+    detail: title,
+    code,
+    hint,
+    request_id: "req_1f0c",
+  };
 }
 
 type ProblemStatus = (typeof PROBLEMS)[ProblemCode]["status"];
 
 /** The problems of one route; 401, 429 and 500 belong to every one. */
 export function problems<S extends ProblemStatus>(...statuses: S[]) {
-  const all = [401, 429, 500, ...statuses];
+  return problemsOnly<S | 401 | 429 | 500>(401, 429, 500, ...statuses);
+}
+
+/** Those of a route that is open to all. */
+export function problemsOnly<S extends ProblemStatus>(...statuses: S[]) {
   return Object.fromEntries(
-    [...new Set(all)].map((status) => [
+    [...new Set(statuses)].map((status) => [
       status,
       {
         description: titlesOf(status),
-        content: { "application/problem+json": { schema: ProblemSchema, example: problemExample(status) } },
+        content: {
+          "application/problem+json": { schema: ProblemSchema, example: problemExample(status) },
+        },
       },
     ]),
-  ) as Record<S | 401 | 429 | 500, {
-    description: string;
-    content: { "application/problem+json": { schema: typeof ProblemSchema } };
-  }>;
+  ) as unknown as Record<
+    S,
+    {
+      description: string;
+      content: { "application/problem+json": { schema: typeof ProblemSchema } };
+    }
+  >;
 }
 
 function titlesOf(status: number): string {
-  const codes = (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => PROBLEMS[code].status === status);
+  const codes = (Object.keys(PROBLEMS) as ProblemCode[]).filter(
+    (code) => PROBLEMS[code].status === status,
+  );
   return codes.map((code) => `\`${code}\``).join(", ");
 }
 
@@ -85,13 +112,17 @@ export function pageBody<Row, Item>(
 
 export function idParam(prefix: string, example: string) {
   return z.strictObject({
-    id: z.string().max(64).openapi({ description: `The id, \`${prefix}_…\`.`, example }),
+    id: z
+      .string()
+      .max(64)
+      .openapi({ description: `The id, \`${prefix}_…\`.`, example }),
   });
 }
 
 export const IdempotencyHeaders = z.object({
   "idempotency-key": z.string().min(1).max(255).optional().openapi({
-    description: "Makes the call safe to repeat: within 24 hours the same key gets the same answer.",
+    description:
+      "Makes the call safe to repeat: within 24 hours the same key gets the same answer.",
     example: "5f3c0a1e",
   }),
 });
@@ -101,4 +132,7 @@ export function seconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000);
 }
 
-export const Timestamp = z.number().int().openapi({ description: "Unix time in seconds.", example: 1795507200 });
+export const Timestamp = z
+  .number()
+  .int()
+  .openapi({ description: "Unix time in seconds.", example: 1795507200 });

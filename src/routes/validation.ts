@@ -32,7 +32,10 @@ function fieldErrors(issue: Issue, known: readonly string[]): FieldError[] {
   return issue.keys.map((name) => {
     const near = nearestNames(name, known, 2).map((candidate) => `"${candidate}"`);
     const hint = near.length > 0 ? `; nearest: ${near.join(", ")}` : "";
-    return { path: pathText([...issue.path, name]), message: `there is no option "${name}"${hint}` };
+    return {
+      path: pathText([...issue.path, name]),
+      message: `there is no option "${name}"${hint}`,
+    };
   });
 }
 

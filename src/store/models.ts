@@ -147,7 +147,14 @@ export async function addModel(
       ),
       env.DB.prepare(
         "INSERT INTO models (id, workspace_id, name, job_id, description, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-      ).bind(id, workspace, model.name, model.jobId ?? null, JSON.stringify(model.description), createdAt),
+      ).bind(
+        id,
+        workspace,
+        model.name,
+        model.jobId ?? null,
+        JSON.stringify(model.description),
+        createdAt,
+      ),
       ...model.files.map(({ location, sha256, bytes }) =>
         env.DB.prepare(
           "INSERT INTO model_files (model_id, workspace_id, location, sha256, bytes) VALUES (?, ?, ?, ?, ?)",
@@ -166,7 +173,11 @@ export async function addModel(
     if (!String(error).includes("FOREIGN KEY")) throw error;
     await insert(await storeMissing(env, workspace, objects, model));
   }
-  const modelFiles = model.files.map(({ location, sha256, bytes }) => ({ location, sha256, bytes }));
+  const modelFiles = model.files.map(({ location, sha256, bytes }) => ({
+    location,
+    sha256,
+    bytes,
+  }));
   return {
     id,
     name: model.name,
@@ -190,13 +201,12 @@ async function storeMissing(
       stored.push({ location, sha256, bytes, key: object.key });
       continue;
     }
-    const known = await env.DB.prepare(
-      "SELECT 1 FROM blobs WHERE workspace_id = ? AND sha256 = ?",
-    )
+    const known = await env.DB.prepare("SELECT 1 FROM blobs WHERE workspace_id = ? AND sha256 = ?")
       .bind(workspace, sha256)
       .first();
     if (known) continue;
-    if (!(source instanceof MemorySource)) throw new TypeError("store: a spooled body without object");
+    if (!(source instanceof MemorySource))
+      throw new TypeError("store: a spooled body without object");
     const { key } = await objects.create();
     await env.BLOBS.put(key, source.bytes);
     stored.push({ location, sha256, bytes, key });

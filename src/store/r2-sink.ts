@@ -31,7 +31,7 @@ export class R2Sink implements ByteSink {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       if (this.#filled === PART_BYTES) await this.#sendPart();
       const piece = bytes.subarray(done, done + PART_BYTES - this.#filled);
       this.#part.set(piece, this.#filled);

@@ -34,8 +34,12 @@ export class R2Source implements ByteSource {
   async read(offset: number, into: Uint8Array): Promise<void> {
     const sequential = offset === this.#end;
     this.#end = offset + into.length;
-    for (let done = 0; done < into.length; ) {
-      const window = await this.#windowAt(offset + done, into.length - done, sequential || done > 0);
+    for (let done = 0; done < into.length;) {
+      const window = await this.#windowAt(
+        offset + done,
+        into.length - done,
+        sequential || done > 0,
+      );
       const from = offset + done - window.start;
       const part = window.bytes.subarray(from, from + into.length - done);
       into.set(part, done);
@@ -46,7 +50,9 @@ export class R2Source implements ByteSource {
   async #windowAt(position: number, wanted: number, sequential: boolean): Promise<Window> {
     const { start, bytes } = this.#window;
     if (position >= start && position < start + bytes.length) return this.#window;
-    const length = sequential ? READ_AHEAD_BYTES : Math.max(JUMP_BYTES, Math.min(wanted, READ_AHEAD_BYTES));
+    const length = sequential
+      ? READ_AHEAD_BYTES
+      : Math.max(JUMP_BYTES, Math.min(wanted, READ_AHEAD_BYTES));
     const ahead = this.#ahead?.start === position ? this.#ahead.window : undefined;
     this.#ahead = undefined;
     const window = await (ahead ?? this.#fetch(position, length));
@@ -67,7 +73,9 @@ export class R2Source implements ByteSource {
     if (!object) throw new StoredObjectError(`the object ${this.#key} is gone`);
     const bytes = new Uint8Array(await object.arrayBuffer());
     if (bytes.length !== length) {
-      throw new StoredObjectError(`${this.#key} gave ${bytes.length} of ${length} bytes at ${start}`);
+      throw new StoredObjectError(
+        `${this.#key} gave ${bytes.length} of ${length} bytes at ${start}`,
+      );
     }
     return { start, bytes };
   }

@@ -9,20 +9,33 @@ export function newReportId(): string {
   return newId("report");
 }
 
-export async function putReport(env: Env, workspace: string, id: string, report: unknown): Promise<void> {
+export async function putReport(
+  env: Env,
+  workspace: string,
+  id: string,
+  report: unknown,
+): Promise<void> {
   await env.BLOBS.put(key(workspace, id), JSON.stringify(report), {
     httpMetadata: { contentType: "application/json" },
     customMetadata: { expires: String(Date.now() + LIFETIME_MS) },
   });
 }
 
-export async function findReport(env: Env, workspace: string, id: string): Promise<R2ObjectBody | undefined> {
+export async function findReport(
+  env: Env,
+  workspace: string,
+  id: string,
+): Promise<R2ObjectBody | undefined> {
   const object = await env.BLOBS.get(key(workspace, id));
   return object && !expired(object, Date.now()) ? object : undefined;
 }
 
 /** Deletes expired reports among up to `limit` objects from `cursor` on; gives the next cursor. */
-export async function sweepReports(env: Env, now: number, cursor?: string): Promise<string | undefined> {
+export async function sweepReports(
+  env: Env,
+  now: number,
+  cursor?: string,
+): Promise<string | undefined> {
   const list = await env.BLOBS.list({
     prefix: "reports/",
     include: ["customMetadata"],

@@ -32,7 +32,10 @@ export class Spool {
    */
   constructor(
     objects: TemporaryObjects,
-    { expectedBytes = 0, memoryBytes = MEMORY_BYTES }: { expectedBytes?: number; memoryBytes?: number } = {},
+    {
+      expectedBytes = 0,
+      memoryBytes = MEMORY_BYTES,
+    }: { expectedBytes?: number; memoryBytes?: number } = {},
   ) {
     this.#objects = objects;
     this.#memoryBytes = memoryBytes;
@@ -50,7 +53,9 @@ export class Spool {
       return await this.#large.sink.write(bytes);
     }
     if (length > this.#buffer.length) {
-      const grown = new Uint8Array(Math.min(Math.max(length, this.#buffer.length * 2), this.#memoryBytes));
+      const grown = new Uint8Array(
+        Math.min(Math.max(length, this.#buffer.length * 2), this.#memoryBytes),
+      );
       grown.set(this.#buffer.subarray(0, this.#length));
       this.#buffer = grown;
     }

@@ -86,7 +86,10 @@ export async function sweepObjects(env: Env, now: number, limit: number): Promis
 async function deleteObjects(env: Env, rows: readonly Row[]): Promise<void> {
   for (const { object_key: key, multipart_id: id } of rows) {
     // An upload that was completed or aborted already cannot be aborted again.
-    if (id) await env.BLOBS.resumeMultipartUpload(key, id).abort().catch(() => undefined);
+    if (id)
+      await env.BLOBS.resumeMultipartUpload(key, id)
+        .abort()
+        .catch(() => undefined);
     await env.BLOBS.delete(key);
     await env.DB.prepare("DELETE FROM temporary_objects WHERE object_key = ?").bind(key).run();
   }

@@ -1,0 +1,60 @@
+/** @file The whole API: what every request passes, then one router per resource. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { authenticate } from "./auth.ts";
+import { compressions } from "./compress.ts";
+import type { AppEnv } from "./context.ts";
+import { createRouter } from "./context.ts";
+import { addDocs } from "./docs.ts";
+import { health } from "./health.ts";
+import { jobs } from "./jobs.ts";
+import { keys } from "./keys.ts";
+import { modelContent } from "./model-content.ts";
+import { modelGraph } from "./model-graph.ts";
+import { models } from "./models.ts";
+import { onError, onNotFound } from "./on-error.ts";
+import { limitRate } from "./rate-limit.ts";
+import { reports } from "./reports.ts";
+import { identify } from "./request-id.ts";
+import { uploads } from "./uploads.ts";
+
+export const api: OpenAPIHono<AppEnv> = createRouter();
+
+api.onError(onError);
+api.notFound(onNotFound((path) => allowedMethods(path)));
+api.use(identify, authenticate, limitRate);
+
+api.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
+  type: "http",
+  scheme: "bearer",
+  description: "A key of /v1/keys; the first one is printed when the service starts.",
+});
+for (const router of [
+  compressions,
+  models,
+  modelContent,
+  modelGraph,
+  uploads,
+  jobs,
+  reports,
+  keys,
+  health,
+]) {
+  api.route("/", router);
+}
+addDocs(api);
+
+/** The methods of the routes whose path fits. */
+function allowedMethods(path: string): string[] {
+  const methods = new Set<string>();
+  for (const route of api.routes) {
+    if (route.method === "ALL" || !pattern(route.path).test(path)) continue;
+    methods.add(route.method);
+    if (route.method === "GET") methods.add("HEAD");
+  }
+  return [...methods].sort();
+}
+
+/** `/v1/models/:id/content` as a regular expression. */
+function pattern(path: string): RegExp {
+  return new RegExp(`^${path.replaceAll(/:\w+(\{[^}]*\})?/g, "[^/]+")}$`);
+}

@@ -1,0 +1,61 @@
+/** @file openapi.yaml: made of the routes' schemas, checked in at the top, served as YAML and JSON. */
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { stringify } from "yaml";
+import packageJson from "../../package.json" with { type: "json" };
+import type { AppEnv } from "./context.ts";
+
+const ABOUT = `Hone sharpens models at the edge: send an ONNX model, get back a smaller and faster one that is known
+to load and known to be close.
+
+Errors are problems by RFC 9457 (\`application/problem+json\`): \`code\` says what, \`hint\` what to do next.
+Lists come in pages with a cursor. Calls that create something take an \`Idempotency-Key\`.`;
+
+export function openApiDocument(api: OpenAPIHono<AppEnv>) {
+  return shareProblems(allRoutes(api));
+}
+
+function allRoutes(api: OpenAPIHono<AppEnv>) {
+  return api.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "Hone",
+      version: packageJson.version,
+      description: ABOUT,
+      license: { name: "MIT", url: "https://opensource.org/license/mit" },
+    },
+    servers: [{ url: "http://127.0.0.1:8787", description: "npm run dev" }],
+    security: [{ apiKey: [] }],
+    tags: [
+      { name: "Compress", description: "Quantize and prune." },
+      { name: "Models", description: "Stored models." },
+      { name: "Uploads", description: "Large models in parts." },
+      { name: "Jobs", description: "Work on stored models." },
+      { name: "Reports", description: "What a compression did." },
+      { name: "Keys", description: "API keys." },
+      { name: "Service", description: "The service itself." },
+    ],
+  });
+}
+
+export function openApiYaml(api: OpenAPIHono<AppEnv>): string {
+  return stringify(openApiDocument(api), { aliasDuplicateObjects: false, lineWidth: 100 });
+}
+
+type Document = ReturnType<typeof allRoutes>;
+type Operation = { responses?: Record<string, object> };
+
+/** The problems of a status are the same everywhere: written once, referred to by every call. */
+function shareProblems(document: Document): Document {
+  const shared: Record<string, object> = {};
+  for (const item of Object.values(document.paths ?? {})) {
+    for (const { responses = {} } of Object.values(item as Record<string, Operation>)) {
+      for (const [status, response] of Object.entries(responses)) {
+        if (!JSON.stringify(response).includes("application/problem+json")) continue;
+        shared[`Problem${status}`] = response;
+        responses[status] = { $ref: `#/components/responses/Problem${status}` };
+      }
+    }
+  }
+  document.components = { ...document.components, responses: shared as never };
+  return document;
+}

@@ -1,0 +1,127 @@
+/** @file Options of pruning, under torch.nn.utils.prune's names. */
+import { z } from "@hono/zod-openapi";
+import {
+  asJson,
+  BOUNDS,
+  choice,
+  jsonSchema,
+  list,
+  number,
+  type Option,
+  querySchema,
+} from "./option-text.ts";
+import { notForMethod } from "./quantize-options.ts";
+
+const METHODS = [
+  "l1_unstructured",
+  "random_unstructured",
+  "ln_structured",
+  "random_structured",
+  "global_unstructured",
+  "n_m",
+];
+const STRUCTURED = ["ln_structured", "random_structured"];
+
+const amount = z
+  .union([z.number().min(0), z.strictObject({ count: z.number().int().min(0) })])
+  .openapi({
+    description:
+      'A fraction from 0 to 1 (default 0.5), or how many: a whole number from 2 on, or {"count": 1}.',
+    example: 0.5,
+  });
+
+/** In a query a whole number is a count, as torch takes an int: `amount=1` is one element, `amount=1.0` all. */
+function amountFromText(text: string | string[]): unknown {
+  if (typeof text === "string" && /^\d+$/.test(text)) return { count: Number(text) };
+  return asJson(text);
+}
+
+const wordOrNumber = (text: string | string[]) =>
+  typeof text === "string" && /^-?[\d.]+$/.test(text) ? Number(text) : text;
+
+const TABLE: Readonly<Record<string, { option: Option; methods?: readonly string[] }>> = {
+  method: { option: choice(METHODS, "Default l1_unstructured.") },
+  amount: { option: { schema: amount, fromText: amountFromText } },
+  amounts: {
+    option: {
+      schema: z.record(z.string(), amount).openapi({
+        description: "Amounts by weight or node name, as JSON.",
+        example: { "fc1.weight": 0.8 },
+      }),
+      fromText: asJson,
+    },
+    methods: METHODS.filter((method) => method !== "global_unstructured" && method !== "n_m"),
+  },
+  n: {
+    option: {
+      schema: z
+        .union([z.number(), z.enum(["inf", "-inf", "fro"])])
+        .openapi({ description: "Order of the norm (default 2).", example: 2 }),
+      fromText: wordOrNumber,
+    },
+    methods: ["ln_structured"],
+  },
+  dim: {
+    option: {
+      schema: z.union([z.number().int(), z.enum(["output", "input"])]).openapi({
+        description:
+          "Axis whose slices are pruned, or the op's output (default) or input features.",
+        example: "output",
+      }),
+      fromText: wordOrNumber,
+    },
+    methods: STRUCTURED,
+  },
+  pattern: {
+    option: {
+      schema: z
+        .string()
+        .regex(/^\d{1,4}:\d{1,4}$/, "must be N:M, like 2:4")
+        .openapi({
+          description: "Keeps the N largest of every M weights (default 2:4).",
+          example: "2:4",
+        }),
+      fromText: (text) => text,
+    },
+    methods: ["n_m"],
+  },
+  seed: {
+    option: number(
+      z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+      "Of the random methods (default 0).",
+      0,
+    ),
+    methods: ["random_unstructured", "random_structured"],
+  },
+  storage: {
+    option: choice(
+      ["dense", "sparse"],
+      "Zeros in place (default), or ONNX sparse tensors where they take fewer bytes.",
+    ),
+  },
+  nodes_to_prune: { option: list("Only these nodes, by name.", "/fc1/Gemm") },
+  nodes_to_exclude: { option: list("Never these nodes, by name.", "/head/Gemm") },
+  op_types: { option: list("Only these op types.", "Conv") },
+};
+
+const options = {
+  ...Object.fromEntries(Object.entries(TABLE).map(([name, { option }]) => [name, option])),
+  ...BOUNDS,
+};
+
+export const PRUNE_OPTION_NAMES = Object.keys(options);
+export const PruneOptions = jsonSchema(options).openapi("PruneOptions");
+export const PruneQuery = querySchema(options);
+
+/**
+ * The options as the engine takes them.
+ * @throws ApiError for options that the method does not have
+ */
+export function pruneRequest(given: Record<string, unknown>) {
+  const method = String(given["method"] ?? METHODS[0]);
+  const wrong = Object.keys(given).filter(
+    (name) => TABLE[name]?.methods?.includes(method) === false,
+  );
+  if (wrong.length > 0) throw notForMethod(wrong, `method=${method} does not have this option`);
+  return { operation: "prune" as const, options: given };
+}
