@@ -1,0 +1,11 @@
+/** @file `npm run bench -- NAME`: runs one benchmark; progress on stderr, the last line on stdout is its JSON. */
+const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
+  compress: () => import("./compress.ts"),
+};
+
+const name = process.argv[2] ?? "";
+const bench = BENCHES[name];
+if (!bench) {
+  console.error(`bench: "${name}" is none of ${Object.keys(BENCHES).join(", ")}`);
+  process.exitCode = 2;
+} else await bench();
