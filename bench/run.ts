@@ -9,3 +9,5 @@ if (!bench) {
   console.error(`bench: "${name}" is none of ${Object.keys(BENCHES).join(", ")}`);
   process.exitCode = 2;
 } else await bench();
+
+export {};

@@ -4,7 +4,7 @@
  * The result is committed, so that nothing but this script needs the compiler; a test holds the two together.
  */
 import { writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, URL } from "node:url";
 import asc from "assemblyscript/asc";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));

@@ -90,7 +90,7 @@ export async function readingAccuracy(model: Uint8Array, digits: LabelledDigits)
 function decode(output: ort.Tensor, keys: readonly string[]): string[] {
   const [batch = 0, steps = 0, classes = 0] = output.dims;
   const scores = output.data as Float32Array;
-  const digits = [..."0123456789"].map((digit) => keys.indexOf(digit) + 1);
+  const digits = "0123456789".split("").map((digit) => keys.indexOf(digit) + 1);
   return Array.from({ length: batch }, (_, sample) => {
     let text = "";
     let last = 0;

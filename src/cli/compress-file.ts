@@ -44,11 +44,15 @@ export async function compressFile(
 ): Promise<Headline> {
   const bar = new ProgressBar(operation);
   bar.update(undefined, "sending");
-  const response = await call(connection, `/v1/${operation}?${new URLSearchParams(options)}`, {
-    method: "POST",
-    headers: { "Content-Type": "application/octet-stream" },
-    body: await openAsBlob(input),
-  });
+  const response = await call(
+    connection,
+    `/v1/${operation}?${new URLSearchParams(options).toString()}`,
+    {
+      method: "POST",
+      headers: { "Content-Type": "application/octet-stream" },
+      body: await openAsBlob(input),
+    },
+  );
   const total = Number(response.headers.get("Content-Length") ?? 0);
   const partial = `${output}.partial`;
   const file = await open(partial, "w");

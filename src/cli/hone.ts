@@ -108,7 +108,7 @@ try {
   else {
     console.error(`hone: ${error instanceof Error ? error.message : String(error)}`);
     const code = error instanceof ServiceError ? error.problem["code"] : undefined;
-    if (code) console.error(`      (${String(code)})`);
+    if (typeof code === "string") console.error(`      (${code})`);
     process.exitCode = 1;
   }
 }

@@ -113,8 +113,8 @@ function parseRequest({ operation, options }: CompressRequest): Request {
     }));
     return { ...common, steps };
   }
-  if (method === undefined || method === "auto") return { ...common, steps: undefined };
-  return { ...common, steps: [{ method: String(method), options: rest }] };
+  if (typeof method !== "string" || method === "auto") return { ...common, steps: undefined };
+  return { ...common, steps: [{ method, options: rest }] };
 }
 
 interface OpenedModel {

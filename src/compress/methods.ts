@@ -24,7 +24,7 @@ const METHODS: Readonly<Record<string, Method>> = {
   dynamic: { opset: () => 11, run: quantizeDynamic },
   weight_only: { opset: weightOnlyOpset, run: quantizeWeightOnly },
   float16: {
-    opset: () => 0,
+    opset: () => 7,
     run: (model, options, arena) => convertFloat16(model, { ...options, dtype: "float16" }, arena),
   },
   bfloat16: {

@@ -43,7 +43,7 @@ const einsum: InferRule = (n) => {
     const spread = tail === undefined ? 0 : shape.length - head.length - tail.length;
     ellipses.push(shape.slice(head.length, head.length + spread));
     const rest = shape.toSpliced(head.length, spread);
-    for (const [i, letter] of [...head, ...(tail ?? "")].entries()) {
+    for (const [i, letter] of Array.from(head + (tail ?? "")).entries()) {
       const known = sizes.get(letter);
       sizes.set(letter, known === undefined || known === 1 ? rest[i] : known);
     }
@@ -60,7 +60,7 @@ const einsum: InferRule = (n) => {
   const [head = "", tail] = output.split("...");
   const common = tail === undefined ? [] : broadcast(ellipses);
   if (!common) return [{ elementType }];
-  const named = (letters: string): Shape => [...letters].map((letter) => sizes.get(letter));
+  const named = (letters: string): Shape => Array.from(letters).map((letter) => sizes.get(letter));
   return [{ elementType, shape: [...named(head), ...common, ...named(tail ?? "")] }];
 };
 

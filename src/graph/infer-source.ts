@@ -1,5 +1,6 @@
 /** @file Rules of operators that make values: constants, shapes, ranges, random numbers, sequences, quantization. */
 import { DataType } from "../onnx/data-type.ts";
+import type { Dimension } from "../onnx/model.ts";
 import type { InferRule, NodeTypes, RuleTable } from "./infer-rule.ts";
 import { MAX_FOLLOWED } from "./infer-rule.ts";
 import { asDimension, frontAxis, product, unknownDims } from "./infer-shape.ts";
@@ -94,6 +95,13 @@ const constantFill: InferRule = (n) => {
   return [{ elementType: n.int("dtype", 1), shape: n.ints("shape") ?? asked }];
 };
 
+/** Half the spectrum and its middle; the inverse makes a whole signal of it, of the length asked for. */
+function halved(size: Dimension, isAsked: boolean, isInverse: boolean): Dimension {
+  if (typeof size !== "number") return undefined;
+  if (!isInverse) return Math.floor(size / 2) + 1;
+  return isAsked ? size : 2 * (size - 1);
+}
+
 const dft: InferRule = (n) => {
   const shape = n.shape(0);
   if (!shape) return [{ elementType: n.type(0) }];
@@ -103,8 +111,7 @@ const dft: InferRule = (n) => {
   if (axis === undefined) return [{ elementType: n.type(0), shape: unknownDims(shape.length) }];
   const at = frontAxis(axis, shape.length);
   const size = n.present(1) ? length : shape[at];
-  const half = typeof size === "number" ? Math.floor(size / 2) + 1 : undefined;
-  result[at] = n.int("onesided", 0) && !n.int("inverse", 0) ? half : size;
+  result[at] = n.int("onesided", 0) ? halved(size, n.present(1), n.int("inverse", 0) !== 0) : size;
   return [{ elementType: n.type(0), shape: result }];
 };
 

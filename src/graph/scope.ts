@@ -85,10 +85,7 @@ export class Scope {
 
   /** The scope, from here outwards, that defines the name. */
   definingScope(name: string): Scope | undefined {
-    for (let scope: Scope | undefined = this; scope; scope = scope.parent) {
-      if (scope.defines(name)) return scope;
-    }
-    return undefined;
+    return this.defines(name) ? this : this.parent?.definingScope(name);
   }
 
   /** The node that makes the name, seen from here. */

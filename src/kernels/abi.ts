@@ -14,56 +14,86 @@ export interface KernelExports {
 
   // -- ranges ---------------------------------------------------------------------------------
   /** Largest |x| as float32 bits; ≥ 0x7f800000 when a NaN or Inf is present. */
-  absMaxBits(x: number, n: number): number;
+  readonly absMaxBits: (x: number, n: number) => number;
   /** Folds min and max of `x` into the float32 pair at `out`; returns 1 when a NaN or Inf is present, else 0. */
-  minMax(x: number, n: number, out: number): number;
+  readonly minMax: (x: number, n: number, out: number) => number;
   /** Folds each column's largest |x| (float32 bits, i32) into `acc[cols]`. */
-  columnAbsMaxBits(x: number, rows: number, cols: number, acc: number): void;
+  readonly columnAbsMaxBits: (x: number, rows: number, cols: number, acc: number) => void;
   /** Folds each column's min and max into `min[cols]`, `max[cols]`; returns 1 when a NaN or Inf is present. */
-  columnMinMax(x: number, rows: number, cols: number, min: number, max: number): number;
+  readonly columnMinMax: (
+    x: number,
+    rows: number,
+    cols: number,
+    min: number,
+    max: number,
+  ) => number;
 
   // -- affine quantization: rint(float32(x / scale)) + zeroPoint, saturated to the type ----------
-  quantizeInt8(x: number, n: number, out: number, scale: number, zeroPoint: number): void;
-  quantizeUint8(x: number, n: number, out: number, scale: number, zeroPoint: number): void;
-  quantizeInt16(x: number, n: number, out: number, scale: number, zeroPoint: number): void;
-  quantizeUint16(x: number, n: number, out: number, scale: number, zeroPoint: number): void;
+  readonly quantizeInt8: (
+    x: number,
+    n: number,
+    out: number,
+    scale: number,
+    zeroPoint: number,
+  ) => void;
+  readonly quantizeUint8: (
+    x: number,
+    n: number,
+    out: number,
+    scale: number,
+    zeroPoint: number,
+  ) => void;
+  readonly quantizeInt16: (
+    x: number,
+    n: number,
+    out: number,
+    scale: number,
+    zeroPoint: number,
+  ) => void;
+  readonly quantizeUint16: (
+    x: number,
+    n: number,
+    out: number,
+    scale: number,
+    zeroPoint: number,
+  ) => void;
   /** Per column: `scale[cols]` float32, `zeroPoint[cols]` int8. */
-  quantizeInt8Columns(
+  readonly quantizeInt8Columns: (
     x: number,
     rows: number,
     cols: number,
     out: number,
     scale: number,
     zeroPoint: number,
-  ): void;
+  ) => void;
   /** Per column: `scale[cols]` float32, `zeroPoint[cols]` uint8. */
-  quantizeUint8Columns(
+  readonly quantizeUint8Columns: (
     x: number,
     rows: number,
     cols: number,
     out: number,
     scale: number,
     zeroPoint: number,
-  ): void;
+  ) => void;
 
   // -- error of a quantization: adds Σx² and Σ(x − (q − zp)·scale)² to the float64 pair at `sums` --
-  quantizationErrorInt8(
+  readonly quantizationErrorInt8: (
     x: number,
     n: number,
     q: number,
     scale: number,
     zeroPoint: number,
     sums: number,
-  ): void;
-  quantizationErrorUint8(
+  ) => void;
+  readonly quantizationErrorUint8: (
     x: number,
     n: number,
     q: number,
     scale: number,
     zeroPoint: number,
     sums: number,
-  ): void;
-  quantizationErrorInt8Columns(
+  ) => void;
+  readonly quantizationErrorInt8Columns: (
     x: number,
     rows: number,
     cols: number,
@@ -71,8 +101,8 @@ export interface KernelExports {
     scale: number,
     zeroPoint: number,
     sums: number,
-  ): void;
-  quantizationErrorUint8Columns(
+  ) => void;
+  readonly quantizationErrorUint8Columns: (
     x: number,
     rows: number,
     cols: number,
@@ -80,9 +110,9 @@ export interface KernelExports {
     scale: number,
     zeroPoint: number,
     sums: number,
-  ): void;
+  ) => void;
   /** Adds Σa² and Σ(a − b)² of two float32 vectors to the float64 pair at `sums`. */
-  squaredError(a: number, b: number, n: number, sums: number): void;
+  readonly squaredError: (a: number, b: number, n: number, sums: number) => void;
 
   // -- MatMulNBits: `x` holds rows [block·blockSize, +rows) of B [K, N] row-major, `stride` floats per row --
   /**
@@ -93,7 +123,7 @@ export interface KernelExports {
    * scales: float32 at `scales + (c·blocks + block)·4`.
    * zeroPoints: `bits` wide, low first, at row `zeroPoints + c·zeroPointStride`; ignored when `symmetric`.
    */
-  packBlocks4(
+  readonly packBlocks4: (
     x: number,
     rows: number,
     cols: number,
@@ -107,8 +137,8 @@ export interface KernelExports {
     zeroPoints: number,
     zeroPointStride: number,
     symmetric: number,
-  ): void;
-  packBlocks8(
+  ) => void;
+  readonly packBlocks8: (
     x: number,
     rows: number,
     cols: number,
@@ -122,8 +152,8 @@ export interface KernelExports {
     zeroPoints: number,
     zeroPointStride: number,
     symmetric: number,
-  ): void;
-  packBlocks2(
+  ) => void;
+  readonly packBlocks2: (
     x: number,
     rows: number,
     cols: number,
@@ -137,11 +167,11 @@ export interface KernelExports {
     zeroPoints: number,
     zeroPointStride: number,
     symmetric: number,
-  ): void;
+  ) => void;
 
   // -- blocks along the last axis of a row-major matrix (GatherBlockQuantized, QDQ blocks, bnb4) ----
   /** Per row blocks: `blocksPerRow = ceil(cols / blockSize)`; unpacked codes (one byte each) to `q`, scales float32 and zero points (one byte each) per block. `bits` 2, 4 or 8. NumPy's arithmetic: divide, half to even. */
-  quantizeRowBlocks(
+  readonly quantizeRowBlocks: (
     x: number,
     rows: number,
     cols: number,
@@ -152,9 +182,9 @@ export interface KernelExports {
     q: number,
     scales: number,
     zeroPoints: number,
-  ): void;
+  ) => void;
   /** Blocks of `blockSize` rows of each column, rows from a block's first on: codes [rows, cols] (one byte each) to `q`, scales float32 and zero points (one byte each) [ceil(rows / blockSize), cols]. The arithmetic of `quantize_qdq_matmul_4bits`: times the reciprocal, halves away from zero, then the zero point. */
-  quantizeColumnBlocks(
+  readonly quantizeColumnBlocks: (
     x: number,
     rows: number,
     cols: number,
@@ -164,20 +194,20 @@ export interface KernelExports {
     q: number,
     scales: number,
     zeroPoints: number,
-  ): void;
+  ) => void;
   /** Packs `n` codes of `bits` (2 or 4) wide, low first, into ceil(n·bits/8) bytes. */
-  packCodes(q: number, n: number, bits: number, out: number): void;
+  readonly packCodes: (q: number, n: number, bits: number, out: number) => void;
   /** bitsandbytes 4-bit: `kind` 0 = FP4, 1 = NF4; absmax per block of the flat vector to `absmax`, high nibble first as ONNX Runtime's MatMulBnb4. */
-  packBnb4(
+  readonly packBnb4: (
     x: number,
     n: number,
     blockSize: number,
     kind: number,
     out: number,
     absmax: number,
-  ): void;
+  ) => void;
   /** Half-quadratic quantization of row blocks (Badri & Shaji 2023): refines float scale and zero point, then codes; see `reference/hqq.ts`. */
-  hqqRowBlocks(
+  readonly hqqRowBlocks: (
     x: number,
     rows: number,
     cols: number,
@@ -186,47 +216,52 @@ export interface KernelExports {
     q: number,
     scales: number,
     zeroPoints: number,
-  ): void;
+  ) => void;
 
   // -- 16-bit floats ------------------------------------------------------------------------------
   /** Round to nearest even, then the converter's clamps: 0 < |x| < `minPositive` → ±minPositive, finite |x| > `maxFinite` → ±maxFinite. */
-  float16FromFloat32(
+  readonly float16FromFloat32: (
     x: number,
     n: number,
     out: number,
     minPositive: number,
     maxFinite: number,
-  ): void;
-  float32FromFloat16(x: number, n: number, out: number): void;
+  ) => void;
+  readonly float32FromFloat16: (x: number, n: number, out: number) => void;
   /** Round to nearest even; NaN stays NaN. */
-  bfloat16FromFloat32(x: number, n: number, out: number): void;
-  float32FromBfloat16(x: number, n: number, out: number): void;
+  readonly bfloat16FromFloat32: (x: number, n: number, out: number) => void;
+  readonly float32FromBfloat16: (x: number, n: number, out: number) => void;
 
   // -- magnitude pruning ----------------------------------------------------------------------------
   /** Adds counts of |x| bits >>> 15 to two u32[65536] histograms at `histogram` (their sum is the count). */
-  magnitudeHistogram(x: number, n: number, histogram: number): void;
+  readonly magnitudeHistogram: (x: number, n: number, histogram: number) => void;
   /** Among |x| bits with `bits >>> 15 === bucket`, adds counts of the low 15 bits to u32[32768]. */
-  magnitudeHistogramWithin(x: number, n: number, bucket: number, histogram: number): void;
+  readonly magnitudeHistogramWithin: (
+    x: number,
+    n: number,
+    bucket: number,
+    histogram: number,
+  ) => void;
   /** Zeroes |x| bits < `thresholdBits`, and the first `ties` elements equal to it, in place; returns how many equal ones it zeroed (≤ ties). */
-  zeroBelow(x: number, n: number, thresholdBits: number, ties: number): number;
+  readonly zeroBelow: (x: number, n: number, thresholdBits: number, ties: number) => number;
   /** Multiplies by a 0/1 byte mask, in place: x[i] = mask[i] ? x[i] : 0. */
-  applyMask(x: number, n: number, mask: number): void;
+  readonly applyMask: (x: number, n: number, mask: number) => void;
   /** Counts zeros (±0). */
-  countZeros(x: number, n: number): number;
+  readonly countZeros: (x: number, n: number) => number;
   /** In each group of `m` along contiguous elements zeroes all but the `keep` largest magnitudes (ties: the lower index stays). */
-  pruneNM(x: number, n: number, keep: number, m: number): void;
+  readonly pruneNM: (x: number, n: number, keep: number, m: number) => void;
 
   // -- vectors (collectives, verification, structured norms) -------------------------------------------
   /** Σ a·b in float64. */
-  dot(a: number, b: number, n: number): number;
+  readonly dot: (a: number, b: number, n: number) => number;
   /** y += alpha·x (float32). */
-  axpy(alpha: number, x: number, y: number, n: number): void;
+  readonly axpy: (alpha: number, x: number, y: number, n: number) => void;
   /** y += x (float32). */
-  accumulate(x: number, y: number, n: number): void;
+  readonly accumulate: (x: number, y: number, n: number) => void;
   /** Σ|x| in float64. */
-  sumAbs(x: number, n: number): number;
+  readonly sumAbs: (x: number, n: number) => number;
   /** out[cols × rows] = transpose of x[rows × cols], elements of 4 bytes. */
-  transpose32(x: number, rows: number, cols: number, out: number): void;
+  readonly transpose32: (x: number, rows: number, cols: number, out: number) => void;
   /** The same for elements of 1 byte. */
-  transpose8(x: number, rows: number, cols: number, out: number): void;
+  readonly transpose8: (x: number, rows: number, cols: number, out: number) => void;
 }

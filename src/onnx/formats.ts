@@ -26,7 +26,7 @@ export async function sniffOther(source: ByteSource): Promise<string | undefined
     return "the file is in ONNX Runtime's ORT format: send the ONNX model it was made from";
   if (at(0, "\x89HDF")) return "the file is HDF5 (a Keras model?), not ONNX";
   if (at(0, "\x93NUMPY")) return "the file is a NumPy array, not ONNX";
-  if (/^\x80[\x02-\x05]/.test(text))
+  if (head[0] === 0x80 && isBetween(head[1], 2, 5))
     return "the file is a Python pickle (a PyTorch checkpoint?), not ONNX";
   if (at(257, "ustar")) return "the file is a tar archive, not ONNX";
   if (at(0, "\x89PNG") || at(0, "\xff\xd8\xff") || at(0, "%PDF"))
@@ -35,6 +35,9 @@ export async function sniffOther(source: ByteSource): Promise<string | undefined
     return "the file is safetensors: weights without a graph; export the model to ONNX";
   return sniffText(text);
 }
+
+const isBetween = (byte: number | undefined, low: number, high: number) =>
+  byte !== undefined && byte >= low && byte <= high;
 
 /** safetensors: a header length of 8 bytes, then JSON. */
 function isSafetensors(head: Uint8Array, size: number): boolean {

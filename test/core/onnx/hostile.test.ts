@@ -66,8 +66,8 @@ describe("other formats are named", () => {
       ascii("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"),
       /Git LFS pointer/,
     ],
-    ["safetensors", Uint8Array.from([...[2, 0, 0, 0, 0, 0, 0, 0], ...ascii("{}")]), /safetensors/],
-    ["tflite", Uint8Array.from([...[28, 0, 0, 0], ...ascii("TFL3"), 0, 0]), /TensorFlow Lite/],
+    ["safetensors", Uint8Array.from([2, 0, 0, 0, 0, 0, 0, 0, ...ascii("{}")]), /safetensors/],
+    ["tflite", Uint8Array.from([28, 0, 0, 0, ...ascii("TFL3"), 0, 0]), /TensorFlow Lite/],
     ["GGUF", ascii("GGUF\x03\x00\x00\x00"), /GGUF/],
   ];
   it.each(cases)("%s", async (_name, bytes, message) => {
@@ -123,7 +123,8 @@ describe("the wire", () => {
           ...int(900, 5),
           ...text(901, "later"),
           ...float(902, 1),
-          ...[...varint(903 * 8 + 1), 1, 2, 3, 4, 5, 6, 7, 8],
+          ...varint(903 * 8 + 1),
+          ...raw([1, 2]),
         ],
       }),
     );

@@ -58,7 +58,11 @@ describe("real models", () => {
 function structure(read: Model): unknown[] {
   return [...Scope.of(read.graph).walk()].flatMap(({ graph }) =>
     graph.nodes.map(({ opType, domain, name, inputs, outputs, attributes }) => [
-      ...[opType, domain, name, inputs, outputs],
+      opType,
+      domain,
+      name,
+      inputs,
+      outputs,
       attributes.map((attribute) => attribute.name),
     ]),
   );
