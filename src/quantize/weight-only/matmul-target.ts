@@ -30,6 +30,7 @@ export function matMulTarget(weight: Weight, use: WeightUse): MatMulTarget | str
   if (bias && floatAttribute(node, "beta", 1) !== 1) return "Gemm scales its bias";
   if (dims.slice(0, -2).some((dim) => dim !== 1)) return "the operand is a batch of matrices";
   const activation = node.inputs[0] ?? "";
+  if (resolveConstant(use.scope, activation)) return "both operands are constants";
   const activationRank = rankOf(use.scope, activation);
   if (activationRank === 1) return "the activations are a vector";
   if (rank > 2 && (activationRank ?? 0) < rank) {

@@ -19,13 +19,21 @@ export interface Matrix {
 }
 
 /** Scratch that data computed by an earlier pass needs for itself while it is read. */
-const PRODUCER_BYTES = 14 << 20;
-const MARGIN_BYTES = 64 << 10;
+const PRODUCER_BYTES = 12 << 20;
+/** Elements collected at a time from a matrix of which only some columns are wanted. */
+const COLLECTED_ELEMENTS = 1 << 18;
+/** Collected elements, as float32 and as 16-bit floats, and the allocator's rounding. */
+const MARGIN_BYTES = COLLECTED_ELEMENTS * 6 + (64 << 10);
+/**
+ * A matrix in up to so many panels of columns is read as a whole for each of them: sequential reads cost a
+ * remote source one request for many rows. Beyond, each row's part is read alone.
+ */
+const MOST_READINGS = 8;
 
 /** Bytes that a reader of this matrix may take of the arena, beside what the reading itself takes. */
 export function scratchBytes({ tensor }: Matrix, arena: Arena): number {
-  const taken = tensor.data instanceof ComputedData ? PRODUCER_BYTES : MARGIN_BYTES;
-  return Math.max(0, arena.available - taken);
+  const producer = tensor.data instanceof ComputedData ? PRODUCER_BYTES : 0;
+  return Math.max(0, arena.available - producer - MARGIN_BYTES);
 }
 
 /**
@@ -40,26 +48,29 @@ export async function eachBand(
 ): Promise<void> {
   const { tensor, rows: allRows, columns } = matrix;
   const { from, count, bandRows, pointer } = panel;
-  if (tensor.data instanceof ComputedData || tensor.dataType !== DataType.float32) {
+  const isDirect = tensor.dataType === DataType.float32 && !(tensor.data instanceof ComputedData);
+  const isWhole = count === columns;
+  if (!isDirect || (!isWhole && columns <= count * MOST_READINGS)) {
     return await eachCollectedBand(matrix, arena, panel, visit);
   }
   for (let first = 0; first < allRows; first += bandRows) {
     const rows = Math.min(bandRows, allRows - first);
-    if (count === columns) {
+    if (isWhole) {
       await tensor.data.read(first * columns * 4, arena.view(pointer, rows * columns * 4));
     } else {
-      const reads: Promise<void>[] = [];
-      for (let r = 0; r < rows; r++) {
-        const into = arena.view(pointer + r * count * 4, count * 4);
-        reads.push(tensor.data.read(((first + r) * columns + from) * 4, into));
-      }
+      const reads = Array.from({ length: rows }, (_, r) =>
+        tensor.data.read(
+          ((first + r) * columns + from) * 4,
+          arena.view(pointer + r * count * 4, count * 4),
+        ),
+      );
       await Promise.all(reads);
     }
     await visit(first, rows);
   }
 }
 
-/** The same from a stream of the whole matrix. */
+/** The same from the whole matrix, read in order. */
 async function eachCollectedBand(
   { tensor, rows: allRows, columns }: Matrix,
   arena: Arena,
@@ -73,7 +84,7 @@ async function eachCollectedBand(
 ): Promise<void> {
   const mark = arena.mark();
   const elements = allRows * columns;
-  const chunks = weightChunks(tensor, arena, elements);
+  const chunks = weightChunks(tensor, arena, elements, 1, COLLECTED_ELEMENTS);
   await chunks.each(0, elements, async (first, length) => {
     for (let at = first; at < first + length;) {
       const row = Math.floor(at / columns);

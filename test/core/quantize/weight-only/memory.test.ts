@@ -14,6 +14,7 @@ import {
   quantizeWeightOnly,
   type WeightOnlyOptions,
 } from "../../../../src/quantize/weight-only.ts";
+import { eachBand, type Matrix } from "../../../../src/quantize/weight-only/matrix.ts";
 import { model, uniform, valueInfo } from "../../runtime/models.ts";
 import { newArena } from "./running.ts";
 
@@ -33,7 +34,7 @@ class CountingSource extends MemorySource {
 }
 
 const stored = (source = new MemorySource(values)): TensorData =>
-  new RangeData(source, 0, values.length);
+  new RangeData(source, 0, source.size);
 
 /** Data that has no random access, in chunks of an awkward size. */
 const streamed = (): TensorData =>
@@ -194,4 +195,34 @@ test("HQQ fits the same from a file and from a stream", async () => {
     options,
   );
   expect(await tensors(small(stream), options)).toEqual(direct);
+});
+
+test.each([
+  ["whole rows", 600, 1],
+  ["a few columns, row by row", 16, 40],
+  ["many columns, out of all that is read in order", 250, 3],
+])("bands of a matrix: %s", async (_, count, mostReads) => {
+  const [rows, columns, bandRows] = [40, 600, 16];
+  const all = uniform(rows * columns, 1, 4);
+  const source = new CountingSource(new Uint8Array(all.buffer));
+  const tensor = makeTensor("w", DataType.float32, [rows, columns], stored(source));
+  const matrix: Matrix = { tensor, rows, columns, transposed: false };
+  const arena = await newArena();
+  const pointer = arena.allocate(bandRows * count * 4);
+  for (let from = 0; from < columns; from += count) {
+    const panel = { from, count: Math.min(count, columns - from), bandRows, pointer };
+    const seen: number[] = [];
+    source.reads = 0;
+    await eachBand(matrix, arena, panel, (firstRow, bandCount) => {
+      const band = arena.float32(pointer, bandCount * panel.count);
+      const expected = Array.from(band, (__, i) => {
+        const row = firstRow + Math.floor(i / panel.count);
+        return all[row * columns + from + (i % panel.count)] ?? NaN;
+      });
+      expect([...band]).toEqual(expected);
+      seen.push(firstRow, bandCount);
+    });
+    expect(seen).toEqual([0, 16, 16, 16, 32, 8]);
+    expect(source.reads).toBeLessThanOrEqual(Math.max(mostReads, 3));
+  }
 });
