@@ -26,7 +26,7 @@ import {
 } from "./types.ts";
 import { boundsProblem, type Verified, Verifier } from "./verification.ts";
 
-const DEFAULT_ARENA_BYTES = 24 << 20;
+const DEFAULT_ARENA_BYTES = 16 << 20;
 
 /** Options of the compression itself; the rest are the method's. */
 interface Request {

@@ -17,7 +17,7 @@ export interface CompressEnvironment {
   /** Called with 0…1 as bytes are written, and with what is being done. */
   onProgress?: (fraction: number, doing: string) => void;
   signal?: AbortSignal;
-  /** Most scratch memory for kernels (default 24 MiB). */
+  /** Most scratch memory for kernels (default 16 MiB). */
   arenaBytes?: number;
 }
 
