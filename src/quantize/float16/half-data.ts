@@ -20,7 +20,7 @@ export const MAX_BFLOAT16 = 3.3895313892515355e38;
 
 /** What the conversion did to one tensor's values. */
 export interface HalfSummary {
-  /** Σx² and Σ(x − x̂)². */
+  /** Σx² and Σ(x − x̂)²; of large weights an estimate (see `EXACT_ELEMENTS`). */
   signal: number;
   error: number;
   /** Finite values beyond `maxFinite`, and the largest magnitude among them. */
@@ -30,8 +30,16 @@ export interface HalfSummary {
   nonFinite: number;
 }
 
-/** Elements at a time: float32, 16-bit and widened copies stay in the second-level cache together. */
-const CHUNK_ELEMENTS = 1 << 16;
+/** Elements at a time: their float32 and 16-bit forms stay in the second-level cache together. */
+const CHUNK_ELEMENTS = 1 << 17;
+
+/**
+ * The error is measured on every element of a weight up to `EXACT_ELEMENTS`; of a larger one on the first
+ * eighth of each chunk, because widening and comparing all of it would take longer than converting it.
+ * A chunk with clamped values is measured whole.
+ */
+const EXACT_ELEMENTS = 1 << 20;
+const SAMPLED_ELEMENTS = CHUNK_ELEMENTS / 8;
 
 const INFINITY_BITS = 0x7f800000;
 
@@ -60,9 +68,7 @@ async function writeHalf(
   arena: Arena,
   sink: ByteSink,
 ): Promise<HalfSummary> {
-  const { kernels } = arena;
   const summary: HalfSummary = { signal: 0, error: 0, clamped: 0, largest: 0, nonFinite: 0 };
-  const isBfloat = format.dataType === DataType.bfloat16;
   const maxBits = float32Bits(format.maxFinite);
   const mark = arena.mark();
   try {
@@ -71,25 +77,41 @@ async function writeHalf(
     const half = arena.allocate(capacity * 2);
     const back = arena.allocate(capacity * 4);
     const sums = arena.allocate(16);
-    arena.float64(sums, 2).fill(0);
     await chunks.each(0, count, async (_, length) => {
       const x = chunks.pointer;
-      if (isBfloat) kernels.bfloat16FromFloat32(x, length, half);
-      else kernels.float16FromFloat32(x, length, half, format.minPositive, format.maxFinite);
-      if (kernels.absMaxBits(x, length) >>> 0 > maxBits) {
+      convertChunk(arena, format, x, length, half);
+      const beyond = arena.kernels.absMaxBits(x, length) >>> 0 > maxBits;
+      if (beyond) {
         countBeyond(arena.uint32(x, length), maxBits, summary);
-        if (isBfloat) clampBfloat16(arena, x, half, length);
+        if (format.dataType === DataType.bfloat16) clampBfloat16(arena, x, half, length);
       }
-      if (isBfloat) kernels.float32FromBfloat16(half, length, back);
-      else kernels.float32FromFloat16(half, length, back);
-      kernels.squaredError(x, back, length, sums);
+      const isSampled = count > EXACT_ELEMENTS && !beyond;
+      const measured = isSampled ? Math.min(length, SAMPLED_ELEMENTS) : length;
+      arena.float64(sums, 2).fill(0);
+      if (format.dataType === DataType.bfloat16)
+        arena.kernels.float32FromBfloat16(half, measured, back);
+      else arena.kernels.float32FromFloat16(half, measured, back);
+      arena.kernels.squaredError(x, back, measured, sums);
+      const [signal = 0, error = 0] = arena.float64(sums, 2);
+      summary.signal += (signal * length) / measured;
+      summary.error += (error * length) / measured;
       await sink.write(arena.view(half, length * 2));
     });
-    const [signal = 0, error = 0] = arena.float64(sums, 2);
-    return { ...summary, signal, error };
+    return summary;
   } finally {
     arena.release(mark);
   }
+}
+
+function convertChunk(
+  { kernels }: Arena,
+  { dataType, minPositive, maxFinite }: HalfFormat,
+  x: number,
+  length: number,
+  half: number,
+): void {
+  if (dataType === DataType.bfloat16) kernels.bfloat16FromFloat32(x, length, half);
+  else kernels.float16FromFloat32(x, length, half, minPositive, maxFinite);
 }
 
 function countBeyond(bits: Uint32Array, maxBits: number, summary: HalfSummary): void {

@@ -30,7 +30,10 @@ export async function keepLargeStatistics(
       if (largest <= maxFinite) continue;
       precisions.set(
         node,
-        stayFloat(node, `its statistics reach ${largest.toPrecision(3)}, float16 ends at ${maxFinite}`),
+        stayFloat(
+          node,
+          `its statistics reach ${largest.toPrecision(3)}, float16 ends at ${maxFinite}`,
+        ),
       );
     }
   }

@@ -20,6 +20,9 @@ function toNative({ dataType, dims, bytes }: HostTensor): Tensor {
   const name = (Object.keys(TYPES) as TypeName[]).find((key) => TYPES[key][0] === dataType);
   if (!name) throw new Error(`native: no tensors of type ${dataType}`);
   const data = new TYPES[name][1](bytes.slice().buffer);
+  // The binding reads float16 from a Uint16Array, which the constructor would turn into a Float16Array.
+  if (name === "float16")
+    return Object.assign(new Tensor("uint16", data as never, dims), { type: name });
   return new Tensor(name, data as never, dims);
 }
 
