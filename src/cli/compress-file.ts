@@ -11,7 +11,8 @@ export class ServiceError extends Error {
   readonly problem: Record<string, unknown>;
 
   constructor(status: number, problem: Record<string, unknown>) {
-    super(String(problem["detail"] ?? problem["title"] ?? `the service answered ${status}`));
+    const said = problem["detail"] ?? problem["title"];
+    super(typeof said === "string" ? said : `the service answered ${status}`);
     this.status = status;
     this.problem = problem;
   }

@@ -17,7 +17,7 @@ const KERNEL_RUN = 32;
 interface Norm {
   start: number;
   fold(total: number, magnitude: number): number;
-  finish(total: number): number;
+  readonly finish: (total: number) => number;
   /** The share of a run of contiguous elements, where a kernel does it. */
   run?: (kernels: KernelExports, pointer: number, length: number) => number;
   join(left: number, right: number): number;
