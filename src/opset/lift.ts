@@ -103,7 +103,7 @@ class Walk {
       }
       await adapter(lift);
       nodes.push(...lift.nodes);
-      this.rewritten.set(opType, (this.rewritten.get(opType) ?? 0) + 1);
+      if (lift.isChanged) this.rewritten.set(opType, (this.rewritten.get(opType) ?? 0) + 1);
     }
     graph.nodes = nodes;
   }

@@ -32,10 +32,17 @@ export class NodeLift {
   readonly #place: Place;
   readonly #before: Node[] = [];
   readonly #after: Node[] = [];
+  readonly #original: Node;
   #isKept = true;
 
   constructor(node: Node, version: number, place: Place) {
     this.node = node;
+    this.#original = {
+      ...node,
+      inputs: [...node.inputs],
+      outputs: [...node.outputs],
+      attributes: [...node.attributes],
+    };
     this.version = version;
     this.#place = place;
   }
@@ -43,6 +50,21 @@ export class NodeLift {
   /** The node and those added around it, in order. */
   get nodes(): Node[] {
     return [...this.#before, ...(this.#isKept ? [this.node] : []), ...this.#after];
+  }
+
+  /** True when the adapter found something to change. */
+  get isChanged(): boolean {
+    const { node } = this;
+    const before = this.#original;
+    const isSame = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+      a.length === b.length && a.every((element, i) => element === b[i]);
+    return !(
+      this.nodes.length === 1 &&
+      node.opType === before.opType &&
+      isSame(node.inputs, before.inputs) &&
+      isSame(node.outputs, before.outputs) &&
+      isSame(node.attributes, before.attributes)
+    );
   }
 
   /** @throws OnnxError naming the node, the op type and the reason */

@@ -64,8 +64,7 @@ const TYPE_NAMES: Readonly<Record<string, number>> = { ...DataType, float: 1, do
 export const typeNameToCode: Adapter = (lift) => {
   const name = (lift.takeText("to") ?? "").toLowerCase();
   const code = Object.hasOwn(TYPE_NAMES, name) ? TYPE_NAMES[name] : undefined;
-  if (!code) lift.refuse(`"${name}" is no element type`);
-  lift.set(makeInt("to", code));
+  lift.set(makeInt("to", code || lift.refuse(`"${name}" is no element type`)));
 };
 
 /** LpPool 2, GlobalLpPool 2: p became an integer; it was 2 by default, as now. */

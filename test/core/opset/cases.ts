@@ -20,9 +20,9 @@ export interface Case {
   outputs: Record<string, Encoded>;
 }
 
-export const CASES: readonly Case[] = JSON.parse(
-  readFileSync(new URL("../../goldens/opset/cases.json", import.meta.url), "utf8"),
-);
+export const CASES = JSON.parse(
+  readFileSync(`${import.meta.dirname}/../../goldens/opset/cases.json`, "utf8"),
+) as readonly Case[];
 
 export async function caseModel(entry: Case): Promise<Model> {
   return await readModel(new MemorySource(Uint8Array.from(Buffer.from(entry.model, "base64"))));
