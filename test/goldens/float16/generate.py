@@ -302,6 +302,31 @@ CASES = {
         ),
         {},
     ),
+    "functions that expand": (
+        parsed(
+            """g (float[2,4,16] x) => (float[2,4,16] a, float[2,4,16] r, float[2,4,16] m) {
+              a = Attention <q_num_heads = 2, kv_num_heads = 2> (x, x, x)
+              r = RMSNormalization <axis = -1> (x, s)
+              m = MeanVarianceNormalization <axes = [2]> (x)
+            }""",
+            {"s": normal(16)},
+            opset=23,
+            ir=10,
+        ),
+        {"keep_io_types": True},
+    ),
+    "scatter with a reduction": (
+        parsed(
+            """g (float[4,3] x) => (float[4,3] y, float[4,3] z) {
+              a = Mul(x, w)
+              y = ScatterND <reduction = "add"> (a, at, u)
+              z = ScatterND (a, at, u)
+            }""",
+            {"w": normal(3), "at": np.int64([[1], [2]]), "u": normal(2, 3)},
+            opset=18,
+        ),
+        {},
+    ),
     "sparse weights": (sparse(), {}),
     "outputs that are weights and inputs": (
         parsed("g (float[2,4] x) => (float[2,4] y, float[2,4] x, float[4] w) { y = Mul(x, w) }", {"w": normal(4)}),
