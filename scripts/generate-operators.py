@@ -1,6 +1,7 @@
 """Writes src/opset/operator-table.ts from the schemas of the onnx package.
 
-Run: python scripts/generate-operators.py   (needs onnx; 1.23.1 made the committed file)
+Run: python scripts/generate-operators.py && npx oxfmt src/opset/operator-table.ts
+(needs onnx; 1.23.1 made the committed file)
 """
 import pathlib
 from collections import defaultdict

@@ -54,7 +54,7 @@ export async function convertFloat16(
     storeBfloat16(model, root, { ...settings.blocked, opTypes }, account, report);
     return report;
   }
-  const types = new ElementTypes(root, (domain) => opsetVersion(model, domain) ?? 1);
+  const types = new ElementTypes(root, model);
   const placements = await Placements.plan(root, types, settings);
   listKept(placements, report);
   listInputs(placements, root, report);

@@ -1,5 +1,5 @@
 /** @file Opsets 1 to 7: attributes that went, and the old way to broadcast. */
-import { makeFloat, makeInt, makeInts } from "../../graph/attributes.ts";
+import { makeFloats, makeInt, makeInts } from "../../graph/attributes.ts";
 import { DataType } from "../../onnx/data-type.ts";
 import type { Adapter, NodeLift } from "../node-lift.ts";
 
@@ -100,7 +100,7 @@ export const listScales: Adapter = (lift) => {
   if (lift.takeText("mode") === "bilinear") {
     lift.set({ name: "mode", type: "string", value: new TextEncoder().encode("linear") });
   }
-  lift.set({ ...makeFloat("scales", 0), type: "floats", value: [1, 1, height, width] });
+  lift.set(makeFloats("scales", [1, 1, height, width]));
 };
 
 function range(start: number, count: number): number[] {

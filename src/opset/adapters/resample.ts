@@ -50,6 +50,21 @@ export const asymmetricResize: Adapter = async (lift) => {
   ];
 };
 
+/**
+ * Resize 13: scales are left out beside sizes; before they were required, and empty there.
+ * `tf_half_pixel_for_nn` went: floor((i + ½) / s) is what half_pixel rounds to when halves go up.
+ */
+export const sizesOrScales: Adapter = (lift) => {
+  const { node } = lift;
+  if (node.inputs[3] && node.inputs[2]) node.inputs[2] = "";
+  const isNearest = stringAttribute(node, "mode", "nearest") === "nearest";
+  const mode = stringAttribute(node, "coordinate_transformation_mode", "half_pixel");
+  const rounding = stringAttribute(node, "nearest_mode", "round_prefer_floor");
+  if (mode !== "tf_half_pixel_for_nn" || !isNearest || rounding !== "floor") return;
+  lift.set(makeString("coordinate_transformation_mode", "half_pixel"));
+  lift.set(makeString("nearest_mode", "round_prefer_ceil"));
+};
+
 /** RoiAlign 16: regions may be moved by half a pixel, and are by default; before they were not. */
 export const unmovedRegions: Adapter = (lift) => {
   lift.set(makeString("coordinate_transformation_mode", "output_half_pixel"));

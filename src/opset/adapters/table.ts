@@ -62,7 +62,7 @@ export const ADAPTERS: AdapterTable = {
   Pad: { 2: first.renamePaddings, 11: inputs.padsToInputs },
   ReduceSum: { 13: inputs.axesToInput },
   Reshape: { 5: inputs.shapeToInput },
-  Resize: { 11: resample.asymmetricResize },
+  Resize: { 11: resample.asymmetricResize, 13: resample.sizesOrScales },
   RoiAlign: { 16: resample.unmovedRegions },
   Scan: { 9: scanOverBatch },
   Scatter: {
@@ -115,13 +115,13 @@ export const COMPATIBLE: Readonly<Record<number, string>> = {
     "ReduceSumSquare Scan Slice Softmax Split Squeeze TopK Unsqueeze",
   // select_last_index, batch_dims, integer types, constants as numbers
   12: "ArgMax ArgMin Clip Constant GatherND Max MaxPool Min Pow ReduceMax ReduceMin",
-  // bfloat16, the axis of quantization for scales that are vectors, optional roi of Resize
+  // bfloat16, the axis of quantization for scales that are vectors
   13:
     "Abs Add ArgMax ArgMin Cast Ceil Clip Concat Constant DepthToSpace DequantizeLinear Div Dropout " +
     "Equal Erf Exp Expand Flatten Floor Gather GatherElements GatherND Gemm Greater Identity If IsNaN " +
     "LRN Less Log Loop MatMul Max Mean MeanVarianceNormalization Min Mod Mul Neg " +
     "NegativeLogLikelihoodLoss NonZero Pad Pow QuantizeLinear Reciprocal ReduceL1 ReduceL2 ReduceLogSum " +
-    "ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare Relu Reshape Resize " +
+    "ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare Relu Reshape " +
     "ScatterElements ScatterND Shape Sigmoid Sign Size Slice SoftmaxCrossEntropyLoss SpaceToDepth Sqrt " +
     "Sub Sum Tanh Tile Transpose",
   // Integer types, layout 0, allowzero 0, sequences in Identity

@@ -12,7 +12,7 @@ import type { PassReport } from "../../graph/report.ts";
 import { Names, type Scope } from "../../graph/scope.ts";
 import { findWeights, nodeLabel, type Weight } from "../../graph/weights.ts";
 import { DataType, elementCount } from "../../onnx/data-type.ts";
-import type { Model, Node } from "../../onnx/model.ts";
+import type { Model, Node, Tensor } from "../../onnx/model.ts";
 import type { Account } from "./account.ts";
 import type { BlockList } from "./node-precision.ts";
 
@@ -21,6 +21,15 @@ const CAST_BYTES = 40;
 
 /** From this IR version on an initializer need not be an input. */
 const MIN_IR_VERSION = 4;
+
+interface ScopeEdits {
+  /** Behind the Constant nodes that hold weights. */
+  casts: Map<Node, Node>;
+  /** In front of all nodes: the Casts of initializers. */
+  first: Node[];
+  /** By the initializers' old names. */
+  stored: Map<string, Tensor>;
+}
 
 /** Rewrites the weights that shrink; `blocked` are the nodes whose weights stay float32. */
 export function storeBfloat16(
@@ -31,8 +40,7 @@ export function storeBfloat16(
   report: PassReport,
 ): void {
   const names = new Names(model);
-  const casts = new Map<Scope, Map<Node | undefined, Node[]>>();
-  let removedInputs = 0;
+  const edits = new Map<Scope, ScopeEdits>();
   for (const weight of findWeights(root, { minRank: 0 })) {
     const { name, tensor, scope, holder, uses } = weight;
     const reason = keptReason(weight, blocked);
@@ -42,31 +50,37 @@ export function storeBfloat16(
     }
     const stored = names.fresh(`${name}_bfloat16`);
     const half = { ...account.weight(tensor, name, uses[0]?.node), name: stored };
+    const attributes = [makeInt("to", DataType.float32)];
+    const castName = names.fresh(`${name}_cast`);
+    const cast = makeNode("Cast", [stored], [name], { name: castName, attributes });
+    const edit = edits.get(scope) ?? { casts: new Map<Node, Node>(), first: [], stored: new Map() };
+    edits.set(scope, edit);
     if (holder) {
       holder.outputs = [stored];
       holder.attributes = [makeTensorAttribute("value", half)];
+      edit.casts.set(holder, cast);
     } else {
-      const { graph } = scope;
-      // Rebuilt, so that the initializers stay in the file's order.
-      graph.initializers = new Map(
-        [...graph.initializers].map((entry) => (entry[0] === name ? [stored, half] : entry)),
-      );
-      const inputs = graph.inputs.filter((info) => info.name !== name);
-      removedInputs += graph.inputs.length - inputs.length;
-      graph.inputs = inputs;
+      edit.first.push(cast);
+      edit.stored.set(name, half);
     }
-    const attributes = [makeInt("to", DataType.float32)];
-    const cast = makeNode("Cast", [stored], [name], {
-      name: names.fresh(`${name}_cast`),
-      attributes,
-    });
-    const behind = casts.get(scope) ?? new Map<Node | undefined, Node[]>();
-    behind.set(holder, [...(behind.get(holder) ?? []), cast]);
-    casts.set(scope, behind);
   }
-  for (const [scope, behind] of casts) {
-    const nodes = scope.graph.nodes.flatMap((node) => [node, ...(behind.get(node) ?? [])]);
-    scope.graph.nodes = [...(behind.get(undefined) ?? []), ...nodes];
+  let removedInputs = 0;
+  for (const [{ graph }, { casts, first, stored }] of edits) {
+    const nodes = graph.nodes.flatMap((node) => {
+      const cast = casts.get(node);
+      return cast ? [node, cast] : [node];
+    });
+    graph.nodes = [...first, ...nodes];
+    // Rebuilt, so that the initializers stay in the file's order.
+    graph.initializers = new Map(
+      [...graph.initializers].map(([name, tensor]) => {
+        const half = stored.get(name) ?? tensor;
+        return [half.name, half];
+      }),
+    );
+    const inputs = graph.inputs.filter((info) => !stored.has(info.name));
+    removedInputs += graph.inputs.length - inputs.length;
+    graph.inputs = inputs;
   }
   if (removedInputs > 0) {
     model.irVersion = Math.max(model.irVersion, MIN_IR_VERSION);

@@ -7,7 +7,7 @@
 import { attributeValue, findAttribute } from "../../graph/attributes.ts";
 import type { Scope } from "../../graph/scope.ts";
 import { DataType } from "../../onnx/data-type.ts";
-import type { Node, ValueInfo } from "../../onnx/model.ts";
+import type { Model, Node, ValueInfo } from "../../onnx/model.ts";
 import { type Formal, formalAt, type Signature, signatureOf } from "./signatures.ts";
 
 /**
@@ -43,11 +43,13 @@ const LIKE_INPUT_BY_DEFAULT: ReadonlySet<string> = new Set([
 
 export class ElementTypes {
   readonly #opset: (domain: string) => number;
+  readonly #functions: ReadonlySet<string>;
   readonly #types = new Map<Scope, Map<string, ElementType>>();
 
-  /** @param opset the version of a domain that the model imports */
-  constructor(root: Scope, opset: (domain: string) => number) {
-    this.#opset = opset;
+  constructor(root: Scope, model: Pick<Model, "opsetImports" | "functions">) {
+    const versions = new Map(model.opsetImports.map(({ domain, version }) => [domain, version]));
+    this.#opset = (domain) => versions.get(domain) ?? 1;
+    this.#functions = new Set(model.functions.map(({ domain, name }) => `${domain}:${name}`));
     this.#inferGraph(root, []);
   }
 
@@ -57,7 +59,9 @@ export class ElementTypes {
     return (home && this.#types.get(home)?.get(name)) ?? 0;
   }
 
+  /** `undefined` for operators without a schema; a function of the model is one, whatever its name. */
   signature(node: Node): Signature | undefined {
+    if (this.#functions.has(`${node.domain}:${node.opType}`)) return undefined;
     return signatureOf(node.domain, node.opType, this.#opset(node.domain));
   }
 
@@ -142,8 +146,8 @@ export class ElementTypes {
   }
 }
 
-/** The opset version in which a graph's names of operators are to be read. */
-export function declaredType(info: ValueInfo): ElementType {
+/** The type that a value info declares. */
+function declaredType(info: ValueInfo): ElementType {
   if (!info.type) return 0;
   return info.type.kind === "tensor" ? info.type.elementType : OPAQUE;
 }

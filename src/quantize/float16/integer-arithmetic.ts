@@ -7,6 +7,7 @@
  * in float32 where its result decides integers or booleans, goes into a sine or cosine, or is read
  * in float32 anyway. Where such a chain meets float16 data its result is cast.
  */
+import { subgraphs } from "../../graph/attributes.ts";
 import { tensorNumbers } from "../../graph/constants.ts";
 import type { Scope } from "../../graph/scope.ts";
 import { elementCount } from "../../onnx/data-type.ts";
@@ -97,10 +98,9 @@ async function derivedFromIntegers(
     let pure = true;
     for (const value of read) pure &&= derived.has(value) || (await isParameter(value));
     if (!pure) continue;
-    for (const value of floatValues(scope, node.outputs, values)) {
-      // The outputs of If, Loop and Scan come from their bodies.
-      if (!scope.children.some((child) => child.owner === node)) derived.add(value);
-    }
+    // The outputs of If, Loop and Scan come from their bodies.
+    if (subgraphs(node).length > 0) continue;
+    for (const value of floatValues(scope, node.outputs, values)) derived.add(value);
   }
   return derived;
 }

@@ -4,7 +4,7 @@ import { DataType } from "../../onnx/data-type.ts";
 import type { Node } from "../../onnx/model.ts";
 import type { Scope } from "../../graph/scope.ts";
 import type { ElementTypes } from "./element-types.ts";
-import { type Formal, formalAt } from "./signatures.ts";
+import { type Formal, formalAt, type Signature } from "./signatures.ts";
 
 export type Precision = "half" | "float";
 
@@ -54,6 +54,8 @@ const EXPANDED_WRONGLY: ReadonlySet<string> = new Set([
 /** Their float16 kernels copy only: with a reduction they fail when the model runs. */
 const SCATTER: ReadonlySet<string> = new Set(["ScatterElements", "ScatterND"]);
 
+const NO_SCHEMA = "no schema of the operator is known";
+
 const CONTROL_FLOW: ReadonlySet<string> = new Set(["If", "Loop", "Scan"]);
 
 /** The precision of a node's operands, by its schema and the block list. */
@@ -73,21 +75,20 @@ export function nodePrecision(
   if (bodies.length > 0) {
     return { inputs: node.inputs.map(() => "half"), outputs: node.outputs.map(() => "half") };
   }
-  const half = types.signature(node)?.half ?? new Set<string>();
-  const occurrences = variableCounts(node, types);
+  const signature = types.signature(node);
+  if (!signature) return stayFloat(node, NO_SCHEMA);
+  const counts = variableCounts(node, signature);
   const stay = node.domain === "com.microsoft" ? STAY_FLOAT[node.opType] : undefined;
   const precisionOf = (formal: Formal | undefined): Precision =>
-    formal?.variable !== undefined && half.has(formal.variable) ? "half" : "float";
+    formal?.variable !== undefined && signature.half.has(formal.variable) ? "half" : "float";
   return {
     inputs: node.inputs.map((_, index) => {
-      const formal = formalAt(types.signature(node)?.inputs ?? [], index);
+      const formal = formalAt(signature.inputs, index);
       const precision = stay?.includes(index) ? "float" : precisionOf(formal);
-      const alone = formal?.variable !== undefined && occurrences.get(formal.variable) === 1;
+      const alone = formal?.variable !== undefined && counts.get(formal.variable) === 1;
       return precision === "half" && alone ? "any" : precision;
     }),
-    outputs: node.outputs.map((_, index) =>
-      precisionOf(formalAt(types.signature(node)?.outputs ?? [], index)),
-    ),
+    outputs: node.outputs.map((_, index) => precisionOf(formalAt(signature.outputs, index))),
   };
 }
 
@@ -108,7 +109,7 @@ function blockReason(node: Node, blocked: BlockList): string | undefined {
 
 function signatureReason(node: Node, scope: Scope, types: ElementTypes): string | undefined {
   const signature = types.signature(node);
-  if (!signature) return "no schema of the operator is known";
+  if (!signature) return NO_SCHEMA;
   if (node.domain === "ai.onnx.ml") return "its attributes are float32";
   if (node.domain === "") {
     if (node.opType === "BitCast") return "its output's bits are those of its input";
@@ -179,8 +180,7 @@ function controlFlowReason(
 }
 
 /** How often each type variable stands for an operand that the node has. */
-function variableCounts(node: Node, types: ElementTypes): Map<string, number> {
-  const signature = types.signature(node);
+function variableCounts(node: Node, signature: Signature): Map<string, number> {
   const counts = new Map<string, number>();
   const count = (names: readonly string[], formals: readonly Formal[]): void => {
     names.forEach((name, index) => {
@@ -188,7 +188,7 @@ function variableCounts(node: Node, types: ElementTypes): Map<string, number> {
       if (variable !== undefined) counts.set(variable, (counts.get(variable) ?? 0) + 1);
     });
   };
-  count(node.inputs, signature?.inputs ?? []);
-  count(node.outputs, signature?.outputs ?? []);
+  count(node.inputs, signature.inputs);
+  count(node.outputs, signature.outputs);
   return counts;
 }

@@ -20,7 +20,8 @@ export interface Signature {
   half: ReadonlySet<string>;
 }
 
-const parsed = new Map<string, Signature | undefined>();
+/** By domain, operator and opset: graphs have few kinds of nodes and many nodes. */
+const found = new Map<string, Signature | undefined>();
 
 /**
  * The signature of an operator in an opset, or `undefined` where ONNX Runtime has none (custom
@@ -28,19 +29,20 @@ const parsed = new Map<string, Signature | undefined>();
  */
 export function signatureOf(domain: string, opType: string, opset: number): Signature | undefined {
   const operators = SIGNATURE_TABLE[domain];
-  const versions = operators && Object.hasOwn(operators, opType) ? operators[opType] : undefined;
-  if (versions === undefined) return undefined;
+  if (!operators || !Object.hasOwn(operators, opType)) return undefined;
+  const key = `${domain}:${opType}:${opset}`;
+  if (!found.has(key)) found.set(key, parseVersion(operators[opType] ?? "", opset));
+  return found.get(key);
+}
+
+/** Reads the newest version up to the opset. */
+function parseVersion(versions: string, opset: number): Signature | undefined {
   let text = "";
   for (const version of versions.split("|")) {
     const colon = version.indexOf(":");
     if (Number(version.slice(0, colon)) <= opset) text = version.slice(colon + 1);
   }
-  if (text === "") return undefined;
-  const known = parsed.get(text);
-  if (known) return known;
-  const signature = parseSignature(text);
-  parsed.set(text, signature);
-  return signature;
+  return text === "" ? undefined : parseSignature(text);
 }
 
 /** Every op type that the table describes. */

@@ -264,6 +264,10 @@ def resampling():
             case(f"Resize 10 {mode} {name}", 10, node("Resize", "x s", mode=mode), {"x": x}, {"s": np.float32(scales)})
     case("Resize 11", 11, node("Resize", "x r s", mode="linear", coordinate_transformation_mode="align_corners"), {"x": x},
          {"r": np.float32([]), "s": np.float32([1, 1, 2, 2])})
+    case("Resize 11 to sizes", 11, node("Resize", "x r e s", mode="linear"), {"x": x},
+         {"r": np.float32([]), "e": np.float32([]), "s": ints(1, 2, 5, 6)})
+    case("Resize 11 as TensorFlow", 11, node("Resize", "x r s", coordinate_transformation_mode="tf_half_pixel_for_nn", nearest_mode="floor"),
+         {"x": x}, {"r": np.float32([]), "s": np.float32([1, 1, 1.7, 0.6])})
     case("Resize 13 to sizes", 13, node("Resize", "x _ _ s", mode="cubic"), {"x": x}, {"s": ints(1, 2, 5, 6)})
     regions = {"r": np.float32([[0, 0, 2, 2], [0.5, 0.25, 3, 2]]), "i": ints(0, 0)}
     case("RoiAlign 10", 10, node("RoiAlign", "x r i", output_height=2, output_width=2, sampling_ratio=2), {"x": x}, regions)
