@@ -1,19 +1,20 @@
 /**
- * @file How many conversions run at once in this isolate: each may take 24 MiB of scratch memory and
- * ONNX Runtime's heap, and an isolate has 128 MB.
+ * @file How many conversions run at once in this isolate: each may take 24 MiB of scratch memory beside its
+ * model and ONNX Runtime's heap, and an isolate has 128 MB.
  *
  * Waiting is by short sleeps: a promise that another request resolves would leave a waiting request without
- * anything pending of its own, which the platform takes for a hang. A holder whose request was cut off runs
- * no `finally`; its turn ends when its heartbeat stops.
+ * anything pending of its own, which the platform takes for a hang. A request that is cut off, or an object
+ * that is reset, runs no `finally`, so all give signs of life, and those that stop are dropped. Their
+ * clock ticks only while the isolate is free: ONNX Runtime may block everybody for seconds.
  */
 import { ApiError } from "../problem/api-error.ts";
 
 const MAX_RUNNING = 2;
 const MAX_WAITING = 64;
-const POLL_MS = 20;
-const HEARTBEAT_MS = 2_000;
-/** One synchronous stretch of ONNX Runtime may block the isolate, heartbeats included. */
-const DEAD_MS = 60_000;
+const TICK_MS = 20;
+const HEARTBEAT_MS = 200;
+/** Ticks without a sign of life: one second. */
+const MAX_SILENCE = 50;
 
 interface Turn {
   seenAt: number;
@@ -21,18 +22,16 @@ interface Turn {
 
 const running = new Set<Turn>();
 const waiting: Turn[] = [];
+let ticks = 0;
+let tickedAt = 0;
 
 /**
  * Runs `work` when it is its turn, first come, first served.
- * @throws ApiError `overloaded` when `MAX_WAITING` others wait
+ * @throws ApiError `overloaded` when `MAX_WAITING` others wait; the signal's reason when it is aborted before
  */
 export async function inTurn<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  await myTurn(signal);
-  const turn: Turn = { seenAt: Date.now() };
-  running.add(turn);
-  const heartbeat = setInterval(() => {
-    turn.seenAt = Date.now();
-  }, HEARTBEAT_MS);
+  const turn = await myTurn(signal);
+  const heartbeat = setInterval(() => showLife(turn), HEARTBEAT_MS);
   try {
     return await work();
   } finally {
@@ -41,38 +40,51 @@ export async function inTurn<T>(work: () => Promise<T>, signal?: AbortSignal): P
   }
 }
 
-async function myTurn(signal: AbortSignal | undefined): Promise<void> {
+async function myTurn(signal: AbortSignal | undefined): Promise<Turn> {
+  dropDead();
   if (waiting.length >= MAX_WAITING) {
     throw new ApiError(
       "overloaded",
       `${waiting.length} conversions wait already`,
       {},
-      { "Retry-After": "10" },
+      {
+        "Retry-After": "10",
+      },
     );
   }
-  const ticket: Turn = { seenAt: Date.now() };
-  waiting.push(ticket);
+  const turn: Turn = { seenAt: ticks };
+  waiting.push(turn);
   try {
-    while (waiting[0] !== ticket || !roomToRun()) {
-      await scheduler.wait(POLL_MS);
+    while (waiting[0] !== turn || running.size >= MAX_RUNNING) {
+      await scheduler.wait(TICK_MS);
       signal?.throwIfAborted();
-      ticket.seenAt = Date.now();
+      showLife(turn);
       dropDead();
+      // After a long block others may have taken this one for dead.
+      if (!waiting.includes(turn)) waiting.push(turn);
     }
+    running.add(turn);
+    return turn;
   } finally {
-    const place = waiting.indexOf(ticket);
+    const place = waiting.indexOf(turn);
     if (place >= 0) waiting.splice(place, 1);
   }
 }
 
-function roomToRun(): boolean {
+function showLife(turn: Turn): void {
   const now = Date.now();
-  for (const turn of running) if (now - turn.seenAt > DEAD_MS) running.delete(turn);
-  return running.size < MAX_RUNNING;
+  if (now - tickedAt >= TICK_MS) {
+    ticks++;
+    tickedAt = now;
+  }
+  turn.seenAt = ticks;
 }
 
-/** Those who wait look at the clock every 20 ms, unless their request is gone. */
 function dropDead(): void {
-  const now = Date.now();
-  while (waiting[0] && now - waiting[0].seenAt > DEAD_MS) waiting.shift();
+  const dead = (turn: Turn) => ticks - turn.seenAt > MAX_SILENCE;
+  for (const turn of running) if (dead(turn)) running.delete(turn);
+  for (let place = waiting.length - 1; place >= 0; place--) {
+    const turn = waiting[place];
+    if (turn && dead(turn)) waiting.splice(place, 1);
+  }
 }

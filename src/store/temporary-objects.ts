@@ -56,9 +56,12 @@ export class TemporaryObjects {
     };
   }
 
-  /** Deletes those that no model claimed. */
+  /** Deletes those that no model claimed. What cannot be deleted now is left to the sweep. */
   async release(): Promise<void> {
-    if (this.#created) await releaseObjects(this.#env, this.#owner);
+    if (!this.#created) return;
+    await releaseObjects(this.#env, this.#owner).catch((error: unknown) => {
+      console.error(JSON.stringify({ owner: this.#owner, release: "left to the sweep" }), error);
+    });
   }
 }
 

@@ -91,3 +91,25 @@ export async function storedObjects(workspace: string): Promise<string[]> {
   const { objects } = await env.BLOBS.list({ prefix: `blobs/${workspace}/` });
   return objects.map(({ key }) => key);
 }
+
+/** The binding, except that one method fails from its `after`th call on. */
+export function failing<T extends object>(
+  binding: T,
+  method: keyof T & string,
+  message: string,
+  after = 1,
+): T {
+  let calls = 0;
+  return new Proxy(binding, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property);
+      if (typeof value !== "function") return value;
+      if (property !== method) return value.bind(target);
+      return (...parameters: unknown[]) => {
+        calls++;
+        if (calls >= after) throw new Error(message);
+        return value.apply(target, parameters);
+      };
+    },
+  });
+}
