@@ -71,7 +71,7 @@ export class Job extends DurableObject<Env> implements JobObject {
 
   override async alarm(): Promise<void> {
     const job = this.#record.load();
-    if (!job) return;
+    if (!job || this.#working) return;
     if (!isOver(job.view.state)) await this.#work(job.order, job.view);
     else if (!this.#mirrored) await this.#mirror(job.view);
     await this.#afterwards();

@@ -3,7 +3,7 @@ import { DataType } from "../onnx/data-type.ts";
 import { sameAsFirst } from "./infer-elementwise.ts";
 import { convolution, SPATIAL } from "./infer-spatial.ts";
 import { gemm, layerNormalization, matMul, matMulShape } from "./infer-linear.ts";
-import { MOVEMENT } from "./infer-movement.ts";
+import { INDEXING } from "./infer-indexing.ts";
 import { SOURCE } from "./infer-source.ts";
 import type { InferRule, NodeTypes, RuleTable } from "./infer-rule.ts";
 import { broadcast, type Shape, unknownDims } from "./infer-shape.ts";
@@ -154,7 +154,7 @@ export const MICROSOFT: RuleTable = {
   GatherBlockQuantized: gatherBlockQuantized,
   QuantizeLinear: SOURCE["QuantizeLinear"] ?? sameAsFirst,
   DequantizeLinear: SOURCE["DequantizeLinear"] ?? sameAsFirst,
-  Pad: MOVEMENT["Pad"] ?? sameAsFirst,
+  Pad: INDEXING["Pad"] ?? sameAsFirst,
   GridSample: SPATIAL["GridSample"] ?? sameAsFirst,
   Range: SOURCE["Range"] ?? sameAsFirst,
 };

@@ -27,13 +27,16 @@ function binaryShape(n: NodeTypes): Dimension[] | undefined {
   return n.version < 7 ? n.shape(0) : broadcast(n.inputs().map((input) => input.shape));
 }
 
+const isFloat = (type: number | undefined): boolean =>
+  type === DataType.float32 || type === DataType.float64 || type === DataType.float16;
+
 type Arithmetic = (a: Dimension, b: Dimension, isInteger: boolean) => Dimension;
 
 /** Element-wise arithmetic on followed contents; a single element is spread over the other operand. */
 function followed(n: NodeTypes, arithmetic: Arithmetic): Dimension[] | undefined {
   const [a, b] = [n.value(0), n.value(1)];
   if (!a || !b || (a.length !== b.length && a.length !== 1 && b.length !== 1)) return undefined;
-  const isInteger = n.type(0) !== DataType.float32 && n.type(0) !== DataType.float64;
+  const isInteger = !isFloat(n.type(0));
   return Array.from({ length: a.length === 1 ? b.length : a.length }, (_, i) =>
     arithmetic(a[a.length === 1 ? 0 : i], b[b.length === 1 ? 0 : i], isInteger),
   );
@@ -100,9 +103,6 @@ function castTarget(n: NodeTypes): number | undefined {
     name === "float" ? 1 : name === "double" ? 11 : DataType[name as keyof typeof DataType];
   return type || undefined;
 }
-
-const isFloat = (type: number | undefined): boolean =>
-  type === DataType.float32 || type === DataType.float64 || type === DataType.float16;
 
 function cast(n: NodeTypes, elementType: number | undefined): ValueType[] {
   const toInteger = isFloat(n.type(0)) && !isFloat(elementType);

@@ -5,7 +5,6 @@
  * One rule an operator, in the tables of infer-*.ts. Small integer contents are followed too, so that
  * shapes which a graph computes (Shape → Gather → Concat → Reshape) are known.
  */
-import { DataType, elementCount } from "../onnx/data-type.ts";
 import type {
   Dimension,
   FunctionDefinition,
@@ -16,14 +15,14 @@ import type {
   Tensor,
   ValueInfo,
 } from "../onnx/model.ts";
-import { RangeData } from "../onnx/tensor-data.ts";
-import { attributeValue, subgraphs } from "./attributes.ts";
-import { tensorNumbers } from "./constants.ts";
+import { attributeValue } from "./attributes.ts";
+import { readContents } from "./infer-contents.ts";
 import { CONTROL } from "./infer-control.ts";
 import { MACHINE_LEARNING, MICROSOFT } from "./infer-contrib.ts";
 import { ELEMENTWISE } from "./infer-elementwise.ts";
 import { LINEAR } from "./infer-linear.ts";
-import { MOVEMENT } from "./infer-movement.ts";
+import { INDEXING } from "./infer-indexing.ts";
+import { RESHAPING } from "./infer-reshaping.ts";
 import {
   type InferRule,
   MAX_FOLLOWED,
@@ -38,13 +37,10 @@ import type { Scope } from "./scope.ts";
 
 /** Rules by domain and op type. */
 const RULES: Readonly<Record<string, RuleTable>> = {
-  "": { ...ELEMENTWISE, ...MOVEMENT, ...SPATIAL, ...LINEAR, ...SOURCE, ...CONTROL },
+  "": { ...ELEMENTWISE, ...INDEXING, ...RESHAPING, ...SPATIAL, ...LINEAR, ...SOURCE, ...CONTROL },
   "com.microsoft": MICROSOFT,
   "ai.onnx.ml": MACHINE_LEARNING,
 };
-
-/** Most elements of a float constant that are read: scales of Resize, not weights. */
-const MAX_FLOATS = 16;
 
 /** Nodes that may be visited again (bodies of loops, calls of functions) before bodies are skipped. */
 const MAX_REVISITS = 200_000;
@@ -91,41 +87,6 @@ export async function inferTypes(model: Model): Promise<Inferred> {
   const inference = new Inference(model, contents);
   inference.graph(model.graph, undefined, undefined, model.opsetImports);
   return new Inferred(inference.values);
-}
-
-/** The contents of small constants, read once so that the rules need not wait. */
-async function readContents(model: Model): Promise<Map<Tensor, number[]>> {
-  const contents = new Map<Tensor, number[]>();
-  const tensors = [...smallTensors(model.graph.nodes, [model.graph])];
-  for (const definition of model.functions) tensors.push(...smallTensors(definition.nodes, []));
-  for (const tensor of tensors) {
-    const numbers = await tensorNumbers(tensor).catch(() => undefined);
-    if (numbers) contents.set(tensor, numbers);
-  }
-  return contents;
-}
-
-function* smallTensors(nodes: readonly Node[], graphs: readonly Graph[]): Generator<Tensor> {
-  for (const graph of graphs) {
-    for (const tensor of graph.initializers.values()) if (isSmall(tensor)) yield tensor;
-  }
-  for (const node of nodes) {
-    if (node.opType === "Constant") {
-      for (const attribute of node.attributes) {
-        if (attribute.type === "tensor" && isSmall(attribute.value)) yield attribute.value;
-      }
-    }
-    for (const body of subgraphs(node)) yield* smallTensors(body.nodes, [body]);
-  }
-}
-
-function isSmall(tensor: Tensor): boolean {
-  const { dataType } = tensor;
-  const isFloat =
-    dataType === DataType.float32 || dataType === DataType.float64 || dataType === DataType.float16;
-  const count = elementCount(tensor.dims);
-  const isStored = tensor.data.inMemory || tensor.data instanceof RangeData;
-  return isStored && tensor.dims.length <= 1 && count <= (isFloat ? MAX_FLOATS : MAX_FOLLOWED);
 }
 
 /** The values of one graph, and those of the graphs around it. */

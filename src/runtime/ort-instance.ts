@@ -3,7 +3,8 @@
  *
  * It talks to the C functions through the emscripten glue, not through onnxruntime-web's own JavaScript: that
  * fetches and compiles bytes (workerd does neither), has one instance for good, and cannot cap the memory.
- * An instance is cheap next to the compiled module, so one that failed or grew large is dropped, not mended.
+ * An instance that failed inside is dropped, not mended; one that only ran out of memory, or grew, is used on: V8 does
+ * not count shared memory, so what is dropped is collected late.
  */
 import type { OrtFunctions } from "onnxruntime-web/ort-wasm-simd-threaded.mjs";
 
@@ -19,7 +20,7 @@ export class DoesNotFitError extends Error {
 
 export class OrtInstance {
   readonly ort: OrtFunctions;
-  readonly #memory: WebAssembly.Memory;
+  readonly memory: WebAssembly.Memory;
   /** Cap of the memory; lowering it below what is there only forbids growth. */
   maxHeapBytes: number;
   /** A growth was refused since the last `refusal`. */
@@ -29,7 +30,7 @@ export class OrtInstance {
 
   private constructor(ort: OrtFunctions, memory: WebAssembly.Memory, maxHeapBytes: number) {
     this.ort = ort;
-    this.#memory = memory;
+    this.memory = memory;
     this.maxHeapBytes = maxHeapBytes;
     this.#capMemory();
   }
@@ -57,12 +58,12 @@ export class OrtInstance {
 
   /** The heap's size; it never shrinks. */
   get heapBytes(): number {
-    return this.#memory.buffer.byteLength;
+    return this.memory.buffer.byteLength;
   }
 
   /** The glue asks the memory object to grow and takes an exception for "no": malloc then returns null. */
   #capMemory(): void {
-    const memory = this.#memory;
+    const memory = this.memory;
     const grow = memory.grow.bind(memory);
     memory.grow = (pages: number) => {
       if (memory.buffer.byteLength + pages * PAGE_BYTES > this.maxHeapBytes) {
@@ -139,26 +140,26 @@ export class OrtInstance {
   }
 
   writeBytes(pointer: number, bytes: Uint8Array): void {
-    new Uint8Array(this.#memory.buffer).set(bytes, pointer);
+    new Uint8Array(this.memory.buffer).set(bytes, pointer);
   }
 
   writeUint32s(pointer: number, values: readonly number[]): void {
-    new Uint32Array(this.#memory.buffer, pointer, values.length).set(values);
+    new Uint32Array(this.memory.buffer, pointer, values.length).set(values);
   }
 
   /** A copy. */
   readBytes(pointer: number, byteLength: number): Uint8Array {
-    return new Uint8Array(this.#memory.buffer, pointer, byteLength).slice();
+    return new Uint8Array(this.memory.buffer, pointer, byteLength).slice();
   }
 
   readUint32(pointer: number): number {
-    return new DataView(this.#memory.buffer).getUint32(pointer, true);
+    return new DataView(this.memory.buffer).getUint32(pointer, true);
   }
 
   /** The zero-terminated UTF-8 at `pointer`; empty for a null pointer. */
   readText(pointer: number): string {
     if (pointer === 0) return "";
-    const heap = new Uint8Array(this.#memory.buffer);
+    const heap = new Uint8Array(this.memory.buffer);
     return new TextDecoder().decode(heap.slice(pointer, heap.indexOf(0, pointer)));
   }
 }
@@ -171,24 +172,31 @@ export function cString(text: string): Uint8Array {
 type Glue = (typeof import("onnxruntime-web/ort-wasm-simd-threaded.mjs"))["default"];
 
 /**
- * The glue takes a host with `process.versions.node` for Node and then asks for createRequire, fs and threads,
- * which workerd (it has such a `process`) lacks and Node need not give. A `process.type` of "renderer", Electron's
- * sign of a page, makes it do without; it looks when it is evaluated and, at once, when it is called.
+ * The glue looks at its host when it is evaluated and, at once, when it is called; two things are hidden from it then.
+ *
+ * A host with `process.versions.node` is Node to it, and it asks for createRequire, fs and threads, which workerd (it
+ * has such a `process`) lacks and Node need not give: with a `process.type` of "renderer", Electron's sign of a page,
+ * it does without. And with `Atomics.waitAsync` it waits for messages from other threads, of which there are none:
+ * that wait never ends, and holds the instance's memory for good.
  */
 async function loadGlue(): Promise<Glue> {
-  const { process } = globalThis as { process?: { type?: string } };
-  if (process) process.type = "renderer";
+  const host = globalThis as { process?: { type?: string } };
+  const atomics = Atomics as { waitAsync?: typeof Atomics.waitAsync };
+  if (host.process) host.process.type = "renderer";
   try {
     const { default: glue } = await import("onnxruntime-web/ort-wasm-simd-threaded.mjs");
     return (configuration) => {
-      if (process) process.type = "renderer";
+      const { waitAsync } = atomics;
+      delete atomics.waitAsync;
+      if (host.process) host.process.type = "renderer";
       try {
         return glue(configuration);
       } finally {
-        delete process?.type;
+        delete host.process?.type;
+        if (waitAsync) atomics.waitAsync = waitAsync;
       }
     };
   } finally {
-    delete process?.type;
+    delete host.process?.type;
   }
 }

@@ -19,8 +19,6 @@ export interface WasmRuntimeOptions {
 
 /** From here on a model is loaded lean: less memory, float32 products about 1.3 times slower. */
 const LEAN_MODEL_BYTES = 8_000_000;
-/** An instance that has grown past this is dropped with its session, so that its memory can be collected. */
-const KEEP_HEAP_BYTES = 32 * 1024 * 1024;
 /**
  * A session that nobody has used for so long is taken from its holder when another is waiting: a request that was
  * cancelled in workerd never gets to release what it holds.
@@ -31,25 +29,24 @@ export function wasmRuntime(options: WasmRuntimeOptions): WasmRuntime {
   return new WasmRuntime(options);
 }
 
+/**
+ * How often a load that waits looks whether its turn has come. It looks, and is not told, because workerd ties a
+ * promise to the request that made it and cancels what waits for it when that request is gone.
+ */
+const POLL_MS = 4;
+
 /** One session's turn. */
 class Turn {
   session: OrtSession | undefined;
   lastUsed = Date.now();
   ended = false;
-  readonly whenEnded: Promise<void>;
-  #signal: () => void = () => {};
-
-  constructor() {
-    this.whenEnded = new Promise((resolve) => {
-      this.#signal = resolve;
-    });
-  }
 
   end(): void {
     if (this.ended) return;
     this.ended = true;
-    this.session?.release();
-    this.#signal();
+    const { session } = this;
+    this.session = undefined;
+    session?.release();
   }
 }
 
@@ -86,9 +83,7 @@ export class WasmRuntime implements Runtime {
       const parts = lean ? externalize(model, WEIGHTS_FILE) : { graph: model };
       turn.session = new OrtSession(this.#instance, parts, { lean });
     } catch (error) {
-      // What a failed load leaves behind in the heap cannot be known.
-      this.#instance = undefined;
-      turn.end();
+      this.#end(turn);
       throw error;
     }
     return new TurnSession(turn, turn.session, () => this.#end(turn));
@@ -97,9 +92,8 @@ export class WasmRuntime implements Runtime {
   /** Waits until no session is open, then opens a turn. */
   async #nextTurn(): Promise<Turn> {
     for (let held = this.#turn; held && !held.ended; held = this.#turn) {
-      const idle = Date.now() - held.lastUsed;
-      if (idle >= IDLE_LIMIT_MS) this.#end(held);
-      else await withTimeout(held.whenEnded, IDLE_LIMIT_MS - idle);
+      if (Date.now() - held.lastUsed >= IDLE_LIMIT_MS) this.#end(held);
+      else await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     this.#turn = new Turn();
     return this.#turn;
@@ -110,9 +104,7 @@ export class WasmRuntime implements Runtime {
     try {
       turn.end();
     } finally {
-      const instance = this.#instance;
-      if (instance && (instance.broken || instance.heapBytes > KEEP_HEAP_BYTES))
-        this.#instance = undefined;
+      if (this.#instance?.broken) this.#instance = undefined;
     }
   }
 }
@@ -121,22 +113,22 @@ class TurnSession implements Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   readonly #turn: Turn;
-  readonly #session: OrtSession;
   readonly #end: () => void;
 
   constructor(turn: Turn, session: OrtSession, end: () => void) {
     this.inputNames = session.inputNames;
     this.outputNames = session.outputNames;
     this.#turn = turn;
-    this.#session = session;
     this.#end = end;
   }
 
   async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
-    if (this.#turn.ended)
+    const { session } = this.#turn;
+    if (!session) {
       throw new Error("runtime: the session is closed, by release() or for being idle");
+    }
     try {
-      return this.#session.run(feeds);
+      return session.run(feeds);
     } finally {
       this.#turn.lastUsed = Date.now();
     }
@@ -145,14 +137,4 @@ class TurnSession implements Session {
   async release(): Promise<void> {
     this.#end();
   }
-}
-
-/** Resolves with the promise, or after the time. */
-async function withTimeout(promise: Promise<void>, timeoutMs: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([promise, timeout]);
-  clearTimeout(timer);
 }

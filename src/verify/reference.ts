@@ -14,7 +14,7 @@ export interface ReferenceOptions {
   runtime: Runtime;
   /** Given inputs, one record per run; without them they are made up. */
   samples?: Samples;
-  /** How many made-up inputs to run (default 2). */
+  /** How many made-up inputs to run (default 2; 1 for a costly model). */
   runs?: number;
 }
 
@@ -72,7 +72,7 @@ export async function referenceRun(
     return { ...reference, reason: `the original was not run: ${messageOf(error)}` };
   }
   try {
-    if (!options.samples) await makeSamples(reference, session, options.runs ?? DEFAULT_RUNS);
+    if (!options.samples) await makeSamples(reference, session, options.runs);
     await runSamples(reference, session);
     if (hasRandomOps(model.graph)) await findRandom(reference, session);
   } catch (error) {
@@ -94,8 +94,13 @@ export async function loadModel(runtime: Runtime, bytes: ModelBytes): Promise<Se
 }
 
 /** Finds sizes with which the model runs, and makes the samples with them. */
-async function makeSamples(reference: Reference, session: Session, runs: number): Promise<void> {
+async function makeSamples(
+  reference: Reference,
+  session: Session,
+  asked: number | undefined,
+): Promise<void> {
   const synthetic = await SyntheticInputs.of(reference.model);
+  const runs = asked ?? (synthetic.costly ? 1 : DEFAULT_RUNS);
   let firstError: unknown;
   for (const sizes of synthetic.choices) {
     try {

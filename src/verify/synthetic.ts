@@ -6,6 +6,7 @@ import { DataType, dataTypeName, elementCount, isDataType } from "../onnx/data-t
 import type { Graph, Model, ValueInfo } from "../onnx/model.ts";
 import { readAll } from "../onnx/tensor-data.ts";
 import type { HostTensor } from "../runtime/runtime.ts";
+import { convolutionCost } from "./cost.ts";
 import { inputFacts } from "./input-facts.ts";
 import {
   type DimensionKind,
@@ -18,6 +19,10 @@ import { inputRole, inputValues, isFloat, isStateName } from "./input-values.ts"
 
 /** Most elements of all inputs together: 16 MB of float32. */
 const MAX_INPUT_ELEMENTS = 4_000_000;
+/** Multiply-adds of a run above which pictures are smaller and one run is enough: some 25 ms of WebAssembly. */
+const MAX_CHEAP_COST = 250e6;
+const LARGE = 64;
+const SMALL = 32;
 /** Most batch sizes that are taken from the model's Reshapes. */
 const MAX_BATCHES = 3;
 
@@ -30,17 +35,24 @@ export class SyntheticInputs {
   readonly #inputs: SyntheticInput[];
   /** Sets of sizes to try in turn, the likeliest first. */
   readonly choices: Sizes[];
+  /** A run takes so long that one has to be enough. */
+  readonly costly: boolean;
 
-  private constructor(inputs: SyntheticInput[], choices: Sizes[]) {
+  private constructor(inputs: SyntheticInput[], choices: Sizes[], costly: boolean) {
     this.#inputs = inputs;
     this.choices = choices;
+    this.costly = costly;
   }
 
   /** @throws RangeError for an input that is no tensor, or of a type that has no synthetic values */
   static async of(model: Model): Promise<SyntheticInputs> {
     const scope = Scope.of(model.graph);
     const inputs = fedInputs(model).map((info) => syntheticInput(scope, info));
-    return new SyntheticInputs(inputs, sizeChoices(inputs, await reshapedBatches(model.graph)));
+    const batches = await reshapedBatches(model.graph);
+    const cost = (size: number): number => convolutionCost(model.graph, size * size);
+    const spatial = cost(LARGE) > MAX_CHEAP_COST ? SMALL : LARGE;
+    const costly = cost(spatial) > MAX_CHEAP_COST;
+    return new SyntheticInputs(inputs, sizeChoices(inputs, batches, spatial), costly);
   }
 
   /**
@@ -103,8 +115,8 @@ function resolveAll(inputs: SyntheticInput[], sizes: Sizes) {
 }
 
 /** The likeliest sizes, then one kind of dimension varied at a time, of those that are open. */
-function sizeChoices(inputs: SyntheticInput[], batches: number[]): Sizes[] {
-  const first: Sizes = { batch: 1, channels: 3, spatial: 64, sequence: 16, samples: 512, past: 0 };
+function sizeChoices(inputs: SyntheticInput[], batches: number[], spatial: number): Sizes[] {
+  const first: Sizes = { batch: 1, channels: 3, spatial, sequence: 16, samples: 512, past: 0 };
   const { used } = resolveAll(inputs, first);
   const choices = [first];
   const vary = (kind: DimensionKind, sizes: readonly number[]): void => {

@@ -31,6 +31,10 @@ interface ScopeEdits {
   stored: Map<string, Tensor>;
 }
 
+function noEdits(): ScopeEdits {
+  return { casts: new Map(), first: [], stored: new Map() };
+}
+
 /** Rewrites the weights that shrink; `blocked` are the nodes whose weights stay float32. */
 export function storeBfloat16(
   model: Model,
@@ -53,7 +57,7 @@ export function storeBfloat16(
     const attributes = [makeInt("to", DataType.float32)];
     const castName = names.fresh(`${name}_cast`);
     const cast = makeNode("Cast", [stored], [name], { name: castName, attributes });
-    const edit = edits.get(scope) ?? { casts: new Map<Node, Node>(), first: [], stored: new Map() };
+    const edit = edits.get(scope) ?? noEdits();
     edits.set(scope, edit);
     if (holder) {
       holder.outputs = [stored];

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { makeInt } from "../../../src/graph/attributes.ts";
 import { makeNode } from "../../../src/graph/build.ts";
@@ -119,6 +119,21 @@ describe("wasm runtime", () => {
     expect(loaded).toBe(true);
   });
 
+  it("takes a session that was idle for 10 s from its holder when another waits", async () => {
+    const bytes = await identity(1, [1]);
+    const idle = await runtime.load(bytes);
+    vi.useFakeTimers();
+    try {
+      const second = runtime.load(bytes);
+      await vi.advanceTimersByTimeAsync(10_010);
+      await (await second).release();
+    } finally {
+      vi.useRealTimers();
+    }
+    await expect(idle.run({ x: float32([1], [1]) })).rejects.toThrow("closed");
+    await idle.release();
+  });
+
   it("is not blocked by a load that failed", async () => {
     await expect(runtime.load(new TextEncoder().encode("no model"))).rejects.toThrow(
       "could not load",
@@ -138,12 +153,19 @@ describe("wasm runtime", () => {
     expect(y?.dims).toEqual([1, 16]);
   });
 
-  it("gives memory up after a large model", async () => {
-    const small = smallRuntime(60);
-    const session = await small.load(await chain(3, 1500));
-    expect(small.heapBytes).toBeGreaterThan(27_000_000);
-    await session.release();
-    expect(small.heapBytes).toBe(0);
+  it("uses its memory again, also after loads that failed", async () => {
+    const small = smallRuntime(44);
+    const [large, tooLarge, cut] = [
+      await chain(3, 1500),
+      await chain(3, 1900),
+      (await chain(1, 900)).subarray(0, 5e5),
+    ];
+    for (let i = 0; i < 6; i++) {
+      await (await small.load(large)).release();
+      await expect(small.load(tooLarge)).rejects.toThrow("does not fit the isolate");
+      await expect(small.load(cut)).rejects.toThrow("could not load");
+    }
+    expect(small.heapBytes).toBeLessThanOrEqual(44 * 1024 * 1024);
   });
 
   it("holds a real model of 10.8 MB in 24 MiB", async () => {

@@ -115,6 +115,18 @@ describe("shapes", () => {
     expect((await feeds(fixed, 1))["x"]?.dims).toEqual([5, 6]);
   });
 
+  it("pictures are 32 high and wide for a net whose convolutions cost much, strides considered", async () => {
+    const input = valueInfo("x", float32, [1, 64, "H", "W"]);
+    const sizes = async (stride: number) => {
+      const strides = makeInts("strides", [stride, stride]);
+      const conv = makeNode("Conv", ["x", "w"], ["y"], { attributes: [strides] });
+      const made = await feeds(model([conv], [input], [], [table("w", 192, 64, 3, 3)]));
+      return made["x"]?.dims;
+    };
+    expect(await sizes(1)).toEqual([1, 64, 32, 32]);
+    expect(await sizes(2)).toEqual([1, 64, 64, 64]);
+  });
+
   it("inputs that are too large are an error", async () => {
     await expect(shapes([valueInfo("x", float32, [1, 3, 4096, 4096])])).rejects.toThrow(
       "50331648 elements",

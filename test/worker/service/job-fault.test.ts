@@ -63,15 +63,15 @@ it("a crash in mid-job ends in the same bytes", async () => {
   expect(await storedObjects(workspace.id)).toHaveLength(2);
 });
 
-it("a job that takes its object down three times fails and says so", async () => {
+it("a job that was cut off three times fails and says so", async () => {
   const workspace = await newWorkspace();
   const turns = await holdTurns();
   const job = await startJob(workspace);
-  for (const attempts of [1, 2, 3]) {
-    await until(async () => (await stateOf(workspace, job)).attempts, attempts);
-    await crash(job);
-    hurry(job);
-  }
+  await until(async () => (await stateOf(workspace, job)).attempts, 1);
+  await runInDurableObject(stubOf(job), (_, state) => {
+    state.storage.sql.exec("UPDATE job SET view = json_set(view, '$.attempts', 3)");
+  });
+  await crash(job);
   await until(async () => (await stateOf(workspace, job)).state, "failed");
   turns.letGo();
   expect((await stateOf(workspace, job)).error).toMatchObject({ code: "gave_up", status: 500 });
