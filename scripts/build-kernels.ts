@@ -37,7 +37,7 @@ export async function compileKernels(): Promise<Uint8Array> {
       },
     },
   );
-  if (error || !binary) throw new Error(`kernels: ${String(error)}`);
+  if (error || !binary) throw new Error(`kernels: ${String(stderr) || String(error)}`);
   return binary;
 }
 
