@@ -16,7 +16,8 @@ export const KERNELS_WASM = new URL("../src/kernels/kernels.wasm", import.meta.u
  */
 export async function compileKernels(): Promise<Uint8Array> {
   let binary: Uint8Array | undefined;
-  const { error, stderr } = await asc.main(
+  let messages = "";
+  const { error } = await asc.main(
     [
       "src/kernels/assembly/index.ts",
       "--baseDir",
@@ -35,9 +36,14 @@ export async function compileKernels(): Promise<Uint8Array> {
       writeFile(_name: string, contents: Uint8Array | string) {
         if (typeof contents !== "string") binary = contents;
       },
+      stderr: {
+        write(chunk: Uint8Array | string) {
+          messages += typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk);
+        },
+      },
     },
   );
-  if (error || !binary) throw new Error(`kernels: ${String(stderr) || String(error)}`);
+  if (error || !binary) throw new Error(`kernels: ${messages || String(error)}`);
   return binary;
 }
 

@@ -4,7 +4,7 @@
  * Pointers are byte offsets into the instance's memory, counts are elements, all data is
  * little-endian. A kernel never allocates: whoever calls it lays out the memory (see `arena.ts`).
  * Pointers to float32 are 4-byte aligned. Matrices are row-major; `rows` × `cols`.
- * Each kernel has a plain TypeScript twin of the same name in `reference/`, and tests hold them together.
+ * `reference/` defines each kernel in plain TypeScript, family by family; tests hold the two together.
  */
 
 export interface KernelExports {
@@ -118,7 +118,8 @@ export interface KernelExports {
   /**
    * Quantizes one block row of every column and packs it, bit for bit as ONNX Runtime's
    * MatMulNBitsQuantizer (default algorithm, QOperator layout).
-   * `rows` ≤ `blockSize` (the last block may be short; absent rows count as zero).
+   * `rows` ≤ `blockSize` ≤ 256, a multiple of 16 (the last block may be short; absent rows are zero bytes).
+   * Blocks of a column go in order: a partial last byte and the zero points build on what lies before.
    * packed: column c, this block → `packed + c·packedStride + block·(blockSize·bits/8)`.
    * scales: float32 at `scales + (c·blocks + block)·4`.
    * zeroPoints: `bits` wide, low first, at row `zeroPoints + c·zeroPointStride`; ignored when `symmetric`.
@@ -206,7 +207,7 @@ export interface KernelExports {
     out: number,
     absmax: number,
   ) => void;
-  /** Half-quadratic quantization of row blocks (Badri & Shaji 2023): refines float scale and zero point, then codes; see `reference/hqq.ts`. */
+  /** Half-quadratic quantization of row blocks (Badri & Shaji 2023), see `reference/hqq.ts`: float32 scales and zero points [rows, blocks], codes (one byte each) [rows, blocks · blockSize]. Stops when the mean error over all the rows no longer falls. */
   readonly hqqRowBlocks: (
     x: number,
     rows: number,
@@ -228,7 +229,7 @@ export interface KernelExports {
     maxFinite: number,
   ) => void;
   readonly float32FromFloat16: (x: number, n: number, out: number) => void;
-  /** Round to nearest even; NaN stays NaN. */
+  /** Round to nearest even; every NaN becomes 0x7fc0. */
   readonly bfloat16FromFloat32: (x: number, n: number, out: number) => void;
   readonly float32FromBfloat16: (x: number, n: number, out: number) => void;
 
@@ -248,7 +249,7 @@ export interface KernelExports {
   readonly applyMask: (x: number, n: number, mask: number) => void;
   /** Counts zeros (±0). */
   readonly countZeros: (x: number, n: number) => number;
-  /** In each group of `m` along contiguous elements zeroes all but the `keep` largest magnitudes (ties: the lower index stays). */
+  /** In each group of `m` along contiguous elements zeroes all but the `keep` largest magnitudes (ties: the lower index stays); `m` ≤ 4096, a shorter last group keeps as many. */
   readonly pruneNM: (x: number, n: number, keep: number, m: number) => void;
 
   // -- vectors (collectives, verification, structured norms) -------------------------------------------

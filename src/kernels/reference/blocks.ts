@@ -4,6 +4,7 @@
  * The arithmetic and layout of onnxruntime 1.30's `quantize_matmul_2bits`, `_4bits` and `_8bits`
  * (`MlasQuantizeBlockwise`, onnxruntime/core/mlas/lib/q4_dq.cpp). Every step is rounded to float32.
  */
+import { extremes } from "./ranges.ts";
 import { clamp, halfAwayFromZero } from "./rounding.ts";
 
 export interface PackedBlocks {
@@ -87,8 +88,7 @@ function asymmetricBlock(block: readonly number[], bits: number): BlockParameter
 
 /** The extreme of larger magnitude becomes code 0, that is −2^(bits − 1) steps. */
 function symmetricBlock(block: readonly number[], bits: number): BlockParameters {
-  const low = Math.min(...block);
-  const high = Math.max(...block);
+  const { low, high } = extremes(block);
   const extreme = Math.abs(high) > Math.abs(low) ? high : low;
   return { scale: Math.fround(-extreme / 2 ** (bits - 1)), zeroPoint: 2 ** (bits - 1) };
 }

@@ -3,6 +3,21 @@ import { magnitudeBits } from "./rounding.ts";
 
 const NON_FINITE = 0x7f800000;
 
+/** The least and the greatest; of equal ones, as +0 and -0 are, the first. */
+export function extremes(values: ArrayLike<number>): {
+  readonly low: number;
+  readonly high: number;
+} {
+  let low = values[0] ?? 0;
+  let high = low;
+  for (let i = 1; i < values.length; i++) {
+    const v = values[i] ?? 0;
+    if (v < low) low = v;
+    if (v > high) high = v;
+  }
+  return { low, high };
+}
+
 export function absMaxBits(x: Float32Array): number {
   let most = 0;
   for (const v of x) most = Math.max(most, magnitudeBits(v));

@@ -1,4 +1,5 @@
 /** @file Block codes in the matrix's own layout, one byte each, and the packing of such codes. */
+import { extremes } from "./ranges.ts";
 import { clamp, halfAwayFromZero, halfToEven } from "./rounding.ts";
 
 export interface BlockCodes {
@@ -31,8 +32,7 @@ export function quantizeRowBlocks(
   for (let start = 0; start < x.length;) {
     const end = Math.min(start + blockSize, (Math.floor(start / cols) + 1) * cols);
     const block = x.subarray(start, end);
-    const low = Math.min(...block);
-    const high = Math.max(...block);
+    const { low, high } = extremes(block);
     if (symmetric) {
       const extreme = Math.abs(high) > Math.abs(low) ? high : low;
       const scale = Math.fround(extreme / -middle);
@@ -88,8 +88,7 @@ export function quantizeColumnBlocks(
       elements.push(r * cols + (k % cols));
     }
     const block = elements.map((i) => x[i] ?? 0);
-    let low = Math.min(...block);
-    let high = Math.max(...block);
+    let { low, high } = extremes(block);
     let scale: number;
     let zeroPoint = 0;
     if (symmetric) {
