@@ -34,11 +34,11 @@ function halves(x: v128, y: v128, a: v128, b: v128, least: v128, most: v128): v1
   return v128.or(sign, i16x8.max_u(half, v128.andnot(least, zero)));
 }
 
-/** One half, for tails and for chunks with NaN or Inf. NaN keeps its sign and leading payload, quiet. */
+/** One half, for tails and for chunks with NaN or Inf. NaN keeps its sign and leading payload, as NumPy's. */
 function halfOf(u: i32, minPositive: f32, maxFinite: f32): i32 {
   const sign = (u >>> 16) & 0x8000;
   const a = u & MAGNITUDE;
-  if (a > NON_FINITE) return sign | 0x7e00 | ((a >>> 13) & 0x3ff);
+  if (a > NON_FINITE) return sign | 0x7c00 | max((a >>> 13) & 0x3ff, 1);
   if (a == NON_FINITE) return sign | 0x7c00;
   let f = reinterpret<f32>(a);
   if (f > 0 && f < minPositive) f = minPositive;

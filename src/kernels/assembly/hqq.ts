@@ -100,7 +100,8 @@ function startBlock(
   }
   const least = minLaneF32(low);
   const range = maxLaneF32(high) - least;
-  const scale = min<f32>(range == 0 ? 1 : most / range, MOST_SCALE);
+  // torch divides a number by a tensor as the number times the reciprocal
+  const scale = min<f32>(range == 0 ? 1 : (1 / range) * most, MOST_SCALE);
   store<f32>(scaleAt, scale);
   store<f32>(zeroAt, nearest(-least * scale));
 }

@@ -8,7 +8,7 @@ const FIRST_OVERFLOW = 65520;
 /**
  * Halves of `x`, to nearest even, with the clamps of `convert_np_to_float16` (onnxruntime.transformers.float16):
  * 0 < |x| < `minPositive` becomes ±`minPositive`, finite |x| > `maxFinite` becomes ±`maxFinite`.
- * NaN keeps its sign and the leading bits of its payload, and is quiet.
+ * NaN keeps its sign and the leading bits of its payload, of which one is set at least, as NumPy's.
  */
 export function float16FromFloat32(
   x: Float32Array,
@@ -19,7 +19,7 @@ export function float16FromFloat32(
   return Uint16Array.from(bits, (u) => {
     const sign = (u >>> 16) & 0x8000;
     const magnitude = u & 0x7fffffff;
-    if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >>> 13) & 0x3ff);
+    if (magnitude > 0x7f800000) return sign | 0x7c00 | ((magnitude >>> 13) & 0x3ff || 1);
     let size = floatOf(magnitude);
     if (size > 0 && size < Math.fround(minPositive)) size = Math.fround(minPositive);
     if (size < Infinity) size = Math.min(size, Math.fround(maxFinite));

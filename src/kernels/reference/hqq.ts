@@ -38,7 +38,8 @@ export function hqqRowBlocks(
   for (const [k, block] of blocks.entries()) {
     const low = Math.min(...block);
     const range = Math.fround(Math.max(...block) - low);
-    inverse[k] = Math.min(range === 0 ? 1 : most / range, MOST_SCALE);
+    // torch divides a number by a tensor as the number times the reciprocal
+    inverse[k] = Math.min(range === 0 ? 1 : Math.fround(1 / range) * most, MOST_SCALE);
     zero[k] = halfToEven(Math.fround(-low * (inverse[k] ?? 0)));
   }
 

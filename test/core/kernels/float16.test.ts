@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as bfloat16 from "../../../src/kernels/reference/bfloat16.ts";
 import * as float16 from "../../../src/kernels/reference/float16.ts";
-import { floatOf } from "../../../src/kernels/reference/rounding.ts";
 import { guarded, kernels } from "./guarded.ts";
 import { anyVectors, finiteVectors, RUNS, shifts } from "./weights.ts";
 
@@ -30,7 +29,9 @@ function widened(
 }
 
 /** Float32 bits from a regular walk over all 2^32, which meets every exponent and both signs. */
-const SWEEP = Float32Array.from({ length: 1 << 18 }, (_, i) => floatOf(Math.imul(i, 16411) >>> 0));
+const SWEEP = new Float32Array(
+  Uint32Array.from({ length: 1 << 18 }, (_, i) => Math.imul(i, 16411)).buffer,
+);
 const HALVES = Uint16Array.from({ length: 65536 }, (_, i) => i);
 
 describe("float16", () => {
@@ -80,14 +81,7 @@ describe("float16", () => {
     const floats = widened("float32FromFloat16", HALVES);
     const expected = new Uint32Array(float16.float32FromFloat16(HALVES).buffer);
     expect(differing(floats, expected)).toBe(0);
-    const back = halves(new Float32Array(floats.buffer), 0, Infinity);
-    // NaN comes back quiet
-    expect(
-      differing(
-        back,
-        HALVES.map((h) => ((h & 0x7fff) > 0x7c00 ? h | 0x200 : h)),
-      ),
-    ).toBe(0);
+    expect(differing(halves(new Float32Array(floats.buffer), 0, Infinity), HALVES)).toBe(0);
   });
 
   test("tails and alignments widen alike", () => {
