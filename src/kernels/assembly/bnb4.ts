@@ -2,7 +2,7 @@
  * @file bitsandbytes' 4-bit types, NF4 and FP4 (Dettmers et al., QLoRA, 2023), as ONNX Runtime's MatMulBnb4 reads them.
  *
  * A code is the number of thresholds that a scaled value exceeds. NF4's thresholds lie on both sides of zero and
- * the count is the code; FP4 counts magnitudes, a table orders its codes, and the sign is the top bit.
+ * the count is the code (four differ by an ulp from the levels' midpoints: those are ONNX Runtime 1.30's); FP4 counts magnitudes, a table orders its codes, and the sign is the top bit.
  */
 import { MAGNITUDE, maxLaneI32 } from "./lanes";
 
@@ -14,7 +14,7 @@ function above(count: v128, x: v128, threshold: f32): v128 {
 
 @inline
 function nf4(x: v128): v128 {
-  let code = above(i32x4.splat(0), x, -0.8480964004993439);
+  let code = above(i32x4.splat(0), x, -0.84809643);
   code = above(code, x, -0.6106329262256622);
   code = above(code, x, -0.4599952697753906);
   code = above(code, x, -0.33967943489551544);
@@ -22,13 +22,13 @@ function nf4(x: v128): v128 {
   code = above(code, x, -0.13791173323988914);
   code = above(code, x, -0.045525018125772476);
   code = above(code, x, 0.03979014977812767);
-  code = above(code, x, 0.1202552504837513);
+  code = above(code, x, 0.120255254);
   code = above(code, x, 0.2035212516784668);
   code = above(code, x, 0.2920137718319893);
   code = above(code, x, 0.3893125355243683);
-  code = above(code, x, 0.5016634166240692);
+  code = above(code, x, 0.5016634);
   code = above(code, x, 0.6427869200706482);
-  return above(code, x, 0.8614784181118011);
+  return above(code, x, 0.8614784);
 }
 
 @inline

@@ -19,10 +19,15 @@ interface Goldens {
   >;
   readonly oddShapes: Record<string, string>;
   readonly sweep: { readonly float16: string; readonly halves: string };
+  readonly thresholds: { readonly x: string; readonly fp4: string; readonly nf4: string };
   readonly hqq: Record<string, HqqGolden>;
 }
 
 const goldens = JSON.parse(readFileSync("test/goldens/kernels/goldens.json", "utf8")) as Goldens;
+
+function floats(hex: string): Float32Array {
+  return new Float32Array(Uint8Array.from(Buffer.from(hex, "hex")).buffer);
+}
 
 function digest(arrays: readonly ArrayBufferView[]): string {
   const hash = createHash("sha256");
@@ -78,14 +83,21 @@ test("every half becomes NumPy's float32", () => {
   expect(digest([floats])).toBe(goldens.sweep.halves);
 });
 
+test.each(["fp4", "nf4"] as const)(
+  "%s changes codes where ONNX Runtime does, to the ulp",
+  (format) => {
+    const x = floats(goldens.thresholds.x);
+    const [packed] = ours.blocks(`${format}/16`, x, x.length);
+    expect(Buffer.from(packed as Uint8Array).toString("hex")).toBe(goldens.thresholds[format]);
+  },
+);
+
 test.each(Object.entries(goldens.hqq))(
   "HQQ %s follows ONNX Runtime's to rounding",
   (name, golden) => {
     const [bits = 0, blockSize = 0, gain = 0] = name.split("/").map(Number);
     const x = scaledBell(77, 4 * 96, 0.003).map((v) => v * gain);
     const codes = Buffer.from(golden.codes, "hex");
-    const floats = (hex: string) =>
-      new Float32Array(Uint8Array.from(Buffer.from(hex, "hex")).buffer);
     const [scales, zeroPoints] = [floats(golden.scales), floats(golden.zeroPoints)];
     const found = guarded((memory) => {
       const q = memory.room(codes.length);

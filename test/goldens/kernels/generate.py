@@ -125,6 +125,32 @@ def hqq(weights, bits, block_size):
     return codes.numpy().astype(np.uint8), scales.numpy(), zero_points.numpy()
 
 
+def threshold_neighbours():
+    """Blocks of 16 that begin with 1, then float32 around every value at which a 4-bit float code changes."""
+    grid = np.linspace(-1, 1, 4097, dtype=np.float32)
+    edges = []
+    for kind in (0, 1):
+        for low, high in zip(grid, grid[1:]):
+            ends = bnb4_codes(np.array([low, high]), kind)
+            while ends[0] != ends[1] and np.nextafter(low, np.float32(2)) != high:
+                middle = np.float32((np.float64(low) + np.float64(high)) / 2)
+                code = bnb4_codes(np.array([middle]), kind)[0]
+                low, high = (middle, high) if code == ends[0] else (low, middle)
+            if ends[0] != ends[1]:
+                edges += [np.nextafter(low, np.float32(-2)), low, high, np.nextafter(high, np.float32(2))]
+    edges = np.array(edges, np.float32)
+    edges = np.append(edges, np.zeros(-edges.size % 15, np.float32)).reshape(-1, 15)
+    return np.hstack([np.ones((len(edges), 1), np.float32), edges]).ravel()
+
+
+def bnb4_codes(values, kind):
+    """Codes of values in [-1, 1], each beside a 1."""
+    pairs = np.zeros((values.size, 16), np.float32)
+    pairs[:, 0], pairs[:, 1] = 1, values
+    packed, _ = bnb4(pairs.ravel(), 16, kind)
+    return packed[::8] & 15
+
+
 def square(values):
     side = int(np.sqrt(values.size))
     return np.ascontiguousarray(values[: side * side].reshape(side, side))
@@ -197,6 +223,7 @@ def goldens():
             for name, (parameters, arrays) in results(values).items()
         }
     small = np.ascontiguousarray((bell(77, 4 * 96) * np.float32(0.003)).reshape(4, 96))
+    edges = threshold_neighbours()
     return {
         "count": COUNT,
         "distributions": named,
@@ -205,6 +232,7 @@ def goldens():
             "float16": digest([convert_np_to_float16(sweep())]),
             "halves": digest([np.arange(65536, dtype=np.uint16).view(np.float16).astype(np.float32)]),
         },
+        "thresholds": {"x": text(edges), "fp4": text(bnb4(edges, 16, 0)[0]), "nf4": text(bnb4(edges, 16, 1)[0])},
         "hqq": {
             f"{bits}/{block_size}/{gain}": dict(
                 zip(("codes", "scales", "zeroPoints"), map(text, hqq(small * np.float32(gain), bits, block_size)))
