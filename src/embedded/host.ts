@@ -6,6 +6,8 @@ import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { ensureKey, newSecret } from "../store/keys.ts";
 import type { Migration, WorkerBundle } from "./bundle.ts";
 import { projectRoot, workerBundle } from "./bundle.ts";
+import { lockData } from "./data-lock.ts";
+import { childProcesses, guardRuntime } from "./runtime-guard.ts";
 
 export interface ServiceOptions {
   /** Default: one that is free. */
@@ -37,21 +39,27 @@ const WORKSPACE = { id: "ws_local", name: "local" };
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
   const dataDir = resolve(options.dataDir ?? join(projectRoot, ".hone"));
   await mkdir(dataDir, { recursive: true });
-  const apiKey = await keyOf(dataDir, options.apiKey ?? process.env["HONE_API_KEY"]);
-  const bundle = await workerBundle();
-  const miniflare = new Miniflare(miniflareOptions(bundle, dataDir, options));
+  const lock = await lockData(dataDir);
+  let miniflare: Miniflare | undefined;
   try {
-    const url = await miniflare.ready;
-    const db = await miniflare.getD1Database("DB");
-    await migrate(db as unknown as D1Database, bundle.migrations);
-    await ensureKey(db as unknown as D1Database, WORKSPACE, apiKey);
-    return {
-      url: url.origin,
-      apiKey,
-      stop: async () => await miniflare.dispose(),
+    const apiKey = await keyOf(dataDir, options.apiKey ?? process.env["HONE_API_KEY"]);
+    const bundle = await workerBundle();
+    const others = await childProcesses();
+    const running = (miniflare = new Miniflare(miniflareOptions(bundle, dataDir, options)));
+    const url = await running.ready;
+    const guard = await guardRuntime(others);
+    const db = (await running.getD1Database("DB")) as unknown as D1Database;
+    await migrate(db, bundle.migrations);
+    await ensureKey(db, WORKSPACE, apiKey);
+    const stop = async () => {
+      await running.dispose();
+      guard.release();
+      await lock.release();
     };
+    return { url: url.origin, apiKey, stop };
   } catch (error) {
-    await miniflare.dispose();
+    await miniflare?.dispose();
+    await lock.release();
     throw error;
   }
 }
