@@ -5,18 +5,16 @@
  * else is kept cheap: the clamp to ±2^20 makes the magic-number rounding exact and turns NaN into
  * the least value, and the saturating narrows do the rest of the clamping.
  */
-import { ROUND_MAGIC, ROUND_MAGIC_BITS } from "./lanes";
+import { ROUND_MAGICS, ROUND_MAGIC_BITS, held, heldFloat } from "./lanes";
 
-const CLAMP: f32 = 1048576;
+const UPPER = heldFloat(1048576);
+const LOWER = heldFloat(-1048576);
 
 /** rint(x / scale) − bias + 0x4b400000 of four lanes. */
 @inline
 function quotient(x: v128, scale: v128, bias: v128): v128 {
-  const t = f32x4.pmin(
-    f32x4.splat(CLAMP),
-    f32x4.pmax(f32x4.splat(-CLAMP), f32x4.div(x, scale)),
-  );
-  return i32x4.sub(f32x4.add(t, f32x4.splat(ROUND_MAGIC)), bias);
+  const t = f32x4.pmin(UPPER, f32x4.pmax(LOWER, f32x4.div(x, scale)));
+  return i32x4.sub(f32x4.add(t, ROUND_MAGICS), bias);
 }
 
 @inline
@@ -86,10 +84,12 @@ export function quantizeUint16(x: usize, n: i32, out: usize, scale: f32, zeroPoi
   quantizeShorts<u16>(x, n, out, scale, zeroPoint);
 }
 
+const ROUND_BIAS = held(ROUND_MAGIC_BITS);
+
 /** Eight lanes of one row, each with its own scale; the zero points are added as int16, saturating. */
 @inline
 function columns8(x: usize, scale: usize): v128 {
-  const bias = i32x4.splat(ROUND_MAGIC_BITS);
+  const bias = ROUND_BIAS;
   return i16x8.narrow_i32x4_s(
     quotient(v128.load(x), v128.load(scale), bias),
     quotient(v128.load(x, 16), v128.load(scale, 16), bias),

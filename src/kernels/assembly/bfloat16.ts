@@ -1,11 +1,16 @@
 /** @file bfloat16: the upper half of a float32, rounded to nearest even. */
+import { held } from "./lanes";
+
+const ONE = held(1);
+const ALMOST_HALF = held(0x7fff);
+const NAN = held(0x7fc0);
 
 /** bfloat16 bits in 32-bit lanes; every NaN becomes 0x7fc0. */
 @inline
 function truncate(u: v128): v128 {
-  const odd = v128.and(i32x4.shr_u(u, 16), i32x4.splat(1));
-  const rounded = i32x4.shr_u(i32x4.add(i32x4.add(u, i32x4.splat(0x7fff)), odd), 16);
-  return v128.bitselect(i32x4.splat(0x7fc0), rounded, f32x4.ne(u, u));
+  const odd = v128.and(i32x4.shr_u(u, 16), ONE);
+  const rounded = i32x4.shr_u(i32x4.add(i32x4.add(u, ALMOST_HALF), odd), 16);
+  return v128.bitselect(NAN, rounded, f32x4.ne(u, u));
 }
 
 export function bfloat16FromFloat32(x: usize, n: i32, out: usize): void {

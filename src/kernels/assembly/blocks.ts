@@ -7,6 +7,7 @@
  * A tile is one block of 16 columns: a cache line wide, so each line is read once per pass. Codes are
  * made row by row and packed along K into byte vectors of 16 columns, then turned 16 × 16 at a time.
  */
+import { held, heldFloat } from "./lanes";
 import { transposeTile8 } from "./transpose";
 
 const COLUMNS: i32 = 16;
@@ -20,15 +21,18 @@ const turned = memory.data(256, 16);
 const widened = memory.data(16384, 16);
 
 /** The largest float32 below 0.5: floor(t + it) rounds every t in [0, 2^22) half away from zero. */
-const ALMOST_HALF: f32 = 0.49999997;
-const INTEGER_MAGIC: f32 = 8388608;
-const INTEGER_MAGIC_BITS: i32 = 0x4b000000;
+const ALMOST_HALF = heldFloat(0.49999997);
+/** 2^23: adding it leaves an integer in the low bits of a float32. */
+const INTEGER_MAGIC = heldFloat(8388608);
+const INTEGER_MAGIC_BITS = held(0x4b000000);
+const LARGEST_2_BIT = held(0x03030303);
+const LARGEST_4_BIT = held(0x0f0f0f0f);
 
 /** round(max(t, 0)), half away from zero, as float32; NaN gives 0. */
 @inline
 function roundUp(t: v128): v128 {
   return f32x4.floor(
-    f32x4.add(f32x4.pmax(f32x4.splat(0), t), f32x4.splat(ALMOST_HALF)),
+    f32x4.add(f32x4.pmax(f32x4.splat(0), t), ALMOST_HALF),
   );
 }
 
@@ -37,8 +41,8 @@ function roundUp(t: v128): v128 {
 function codes(x: usize, reciprocal: v128, zeroPoint: v128): v128 {
   const t = f32x4.add(f32x4.mul(v128.load(x), reciprocal), zeroPoint);
   return i32x4.sub(
-    f32x4.add(roundUp(t), f32x4.splat(INTEGER_MAGIC)),
-    i32x4.splat(INTEGER_MAGIC_BITS),
+    f32x4.add(roundUp(t), INTEGER_MAGIC),
+    INTEGER_MAGIC_BITS,
   );
 }
 
@@ -129,8 +133,8 @@ function codeRow(
     i16x8.narrow_i32x4_s(codes(x, r0, z0), codes(x + 16, r1, z1)),
     i16x8.narrow_i32x4_s(codes(x + 32, r2, z2), codes(x + 48, r3, z3)),
   );
-  const most: i32 = (1 << bits) - 1;
-  return bits == 8 ? bytes : i8x16.min_u(bytes, i8x16.splat(<i8>most));
+  if (bits == 8) return bytes;
+  return i8x16.min_u(bytes, bits == 4 ? LARGEST_4_BIT : LARGEST_2_BIT);
 }
 
 @inline

@@ -4,48 +4,76 @@
  * A code is the number of thresholds that a scaled value exceeds. NF4's thresholds lie on both sides of zero and
  * the count is the code (four differ by an ulp from the levels' midpoints: those are ONNX Runtime 1.30's); FP4 counts magnitudes, a table orders its codes, and the sign is the top bit.
  */
-import { MAGNITUDE, maxLaneI32 } from "./lanes";
+import { MAGNITUDE, MAGNITUDES, held, heldFloat, maxLaneI32 } from "./lanes";
 
 /** Adds 1 to the lanes of `count` where x > threshold. */
 @inline
-function above(count: v128, x: v128, threshold: f32): v128 {
-  return i32x4.sub(count, f32x4.gt(x, f32x4.splat(threshold)));
+function above(count: v128, x: v128, threshold: v128): v128 {
+  return i32x4.sub(count, f32x4.gt(x, threshold));
 }
+
+const NF4_0 = heldFloat(-0.84809643);
+const NF4_1 = heldFloat(-0.6106329262256622);
+const NF4_2 = heldFloat(-0.4599952697753906);
+const NF4_3 = heldFloat(-0.33967943489551544);
+const NF4_4 = heldFloat(-0.23460740596055984);
+const NF4_5 = heldFloat(-0.13791173323988914);
+const NF4_6 = heldFloat(-0.045525018125772476);
+const NF4_7 = heldFloat(0.03979014977812767);
+const NF4_8 = heldFloat(0.120255254);
+const NF4_9 = heldFloat(0.2035212516784668);
+const NF4_10 = heldFloat(0.2920137718319893);
+const NF4_11 = heldFloat(0.3893125355243683);
+const NF4_12 = heldFloat(0.5016634);
+const NF4_13 = heldFloat(0.6427869200706482);
+const NF4_14 = heldFloat(0.8614784);
 
 @inline
 function nf4(x: v128): v128 {
-  let code = above(i32x4.splat(0), x, -0.84809643);
-  code = above(code, x, -0.6106329262256622);
-  code = above(code, x, -0.4599952697753906);
-  code = above(code, x, -0.33967943489551544);
-  code = above(code, x, -0.23460740596055984);
-  code = above(code, x, -0.13791173323988914);
-  code = above(code, x, -0.045525018125772476);
-  code = above(code, x, 0.03979014977812767);
-  code = above(code, x, 0.120255254);
-  code = above(code, x, 0.2035212516784668);
-  code = above(code, x, 0.2920137718319893);
-  code = above(code, x, 0.3893125355243683);
-  code = above(code, x, 0.5016634);
-  code = above(code, x, 0.6427869200706482);
-  return above(code, x, 0.8614784);
+  let code = above(i32x4.splat(0), x, NF4_0);
+  code = above(code, x, NF4_1);
+  code = above(code, x, NF4_2);
+  code = above(code, x, NF4_3);
+  code = above(code, x, NF4_4);
+  code = above(code, x, NF4_5);
+  code = above(code, x, NF4_6);
+  code = above(code, x, NF4_7);
+  code = above(code, x, NF4_8);
+  code = above(code, x, NF4_9);
+  code = above(code, x, NF4_10);
+  code = above(code, x, NF4_11);
+  code = above(code, x, NF4_12);
+  code = above(code, x, NF4_13);
+  return above(code, x, NF4_14);
 }
+
+const FP4_0 = heldFloat(0.00260417);
+const FP4_1 = heldFloat(0.0859375);
+const FP4_2 = heldFloat(0.20833333);
+const FP4_3 = heldFloat(0.29166667);
+const FP4_4 = heldFloat(0.4166667);
+const FP4_5 = heldFloat(0.583333);
+const FP4_6 = heldFloat(0.8333333);
+/** The type's own order of codes: 0, 1/192, 1/6, 1/4, 1/3, 1/2, 2/3, 1. */
+const FP4_ORDER = v128.and(held(-1), i8x16(0, 1, 6, 7, 4, 5, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0));
+const FP4_SIGN = held(8);
+const FP4_MAGNITUDE = held(7);
 
 @inline
 function fp4(x: v128): v128 {
   const size = f32x4.abs(x);
-  let code = above(i32x4.splat(0), size, 0.00260417);
-  code = above(code, size, 0.0859375);
-  code = above(code, size, 0.20833333);
-  code = above(code, size, 0.29166667);
-  code = above(code, size, 0.4166667);
-  code = above(code, size, 0.583333);
-  code = above(code, size, 0.8333333);
-  // 0, 1/192, 1/6, 1/4, 1/3, 1/2, 2/3, 1 in the type's own order of codes
-  const order = i8x16(0, 1, 6, 7, 4, 5, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0);
-  const first = v128.and(i8x16.swizzle(order, code), i32x4.splat(7));
-  return v128.or(first, v128.and(f32x4.lt(x, f32x4.splat(0)), i32x4.splat(8)));
+  let code = above(i32x4.splat(0), size, FP4_0);
+  code = above(code, size, FP4_1);
+  code = above(code, size, FP4_2);
+  code = above(code, size, FP4_3);
+  code = above(code, size, FP4_4);
+  code = above(code, size, FP4_5);
+  code = above(code, size, FP4_6);
+  const first = v128.and(i8x16.swizzle(FP4_ORDER, code), FP4_MAGNITUDE);
+  return v128.or(first, v128.and(f32x4.lt(x, f32x4.splat(0)), FP4_SIGN));
 }
+
+const LOW_BYTES = held(0x00ff00ff);
 
 /** Eight values to eight codes, one byte each in the low half. */
 @inline
@@ -75,7 +103,7 @@ function packBlock(x: usize, n: i32, kind: i32, reciprocal: f32, out: usize): vo
     // the first of two codes is the high nibble
     const joined = v128.and(
       v128.or(i16x8.shl(pairs, 4), i16x8.shr_u(pairs, 8)),
-      i16x8.splat(255),
+      LOW_BYTES,
     );
     const bytes = i8x16.narrow_i16x8_u(joined, joined);
     if (n - i >= 8) {
@@ -95,7 +123,7 @@ export function packBnb4(
   out: usize,
   absmax: usize,
 ): void {
-  const mask = i32x4.splat(MAGNITUDE);
+  const mask = MAGNITUDES;
   for (let start = 0; start < n; start += blockSize) {
     const count = min(blockSize, n - start);
     let most = i32x4.splat(0);

@@ -9,26 +9,36 @@
  *
  * NaN and Inf do not survive the clamp. They are noticed per chunk, which is then redone with care.
  */
-import { MAGNITUDE, NON_FINITE, maxLaneI32 } from "./lanes";
+import { MAGNITUDE, MAGNITUDES, NON_FINITE, held, heldFloat, maxLaneI32 } from "./lanes";
 
 const CHUNK: i32 = 1024;
 /** Finite values from here on round to Inf. */
 const OVERFLOW: f32 = 65520;
 
+const EXPONENT = held(NON_FINITE);
+/** 13 in the exponent's place. */
+const THIRTEEN = held(13 << 23);
+const HALF = heldFloat(0.5);
+/** For pairs of int16: 8 · high + low. */
+const JOIN = held((8 << 16) | 1);
+const BIAS = held(126 << 10);
+/** The signs of eight int16. */
+const SIGNS = held(0x80008000);
+
 /** Half bits (without sign) in 32-bit lanes, of the finite magnitudes `a`. */
 @inline
 function magnitudes(a: v128, most: v128): v128 {
   const c = f32x4.pmin(a, most);
-  const exponent = v128.and(c, i32x4.splat(NON_FINITE));
-  const addend = f32x4.pmax(f32x4.splat(0.5), i32x4.add(exponent, i32x4.splat(13 << 23)));
+  const exponent = v128.and(c, EXPONENT);
+  const addend = f32x4.pmax(HALF, i32x4.add(exponent, THIRTEEN));
   const sum = f32x4.add(c, addend);
-  return i32x4.sub(i32x4.dot_i16x8_s(sum, i32x4.splat((8 << 16) | 1)), i32x4.splat(126 << 10));
+  return i32x4.sub(i32x4.dot_i16x8_s(sum, JOIN), BIAS);
 }
 
 /** Eight halves. `least` holds the half of the smallest positive result. */
 @inline
 function halves(x: v128, y: v128, a: v128, b: v128, least: v128, most: v128): v128 {
-  const sign = v128.and(i16x8.narrow_i32x4_s(x, y), i16x8.splat(-32768));
+  const sign = v128.and(i16x8.narrow_i32x4_s(x, y), SIGNS);
   const zero = i16x8.eq(i16x8.narrow_i32x4_u(a, b), i16x8.splat(0));
   const half = i16x8.narrow_i32x4_u(magnitudes(a, most), magnitudes(b, most));
   return v128.or(sign, i16x8.max_u(half, v128.andnot(least, zero)));
@@ -53,7 +63,7 @@ export function float16FromFloat32(
   minPositive: f32,
   maxFinite: f32,
 ): void {
-  const mask = i32x4.splat(MAGNITUDE);
+  const mask = MAGNITUDES;
   const most = f32x4.splat(min(maxFinite, OVERFLOW));
   const least = i16x8.splat(<i16>halfOf(reinterpret<i32>(max<f32>(minPositive, 0)), 0, OVERFLOW));
   let left = n;
@@ -82,25 +92,34 @@ export function float16FromFloat32(
   }
 }
 
+const HALF_MAGNITUDE = held(0x7fff);
+const HALF_SIGN = held(0x8000);
+const REBIAS = held(112 << 23);
+/** 2^-14 */
+const LEAST_NORMAL = held(113 << 23);
+/** The first normal and the last finite half, shifted to a float32's significand. */
+const FIRST_NORMAL = held(0x400 << 13);
+const LAST_FINITE = held((0x7c00 << 13) - 1);
+
 /** Four halves in the low 16 bits of the lanes as float32; exact. */
 @inline
 function widen(h: v128): v128 {
-  const magnitude = i32x4.shl(v128.and(h, i32x4.splat(0x7fff)), 13);
-  const sign = i32x4.shl(v128.and(h, i32x4.splat(0x8000)), 16);
-  const normal = i32x4.add(magnitude, i32x4.splat(112 << 23));
+  const magnitude = i32x4.shl(v128.and(h, HALF_MAGNITUDE), 13);
+  const sign = i32x4.shl(v128.and(h, HALF_SIGN), 16);
+  const normal = i32x4.add(magnitude, REBIAS);
   // the exponent of 2^-14 lends a subnormal its place, the subtraction normalizes it
   const subnormal = f32x4.sub(
-    i32x4.add(magnitude, i32x4.splat(113 << 23)),
-    i32x4.splat(113 << 23),
+    i32x4.add(magnitude, LEAST_NORMAL),
+    LEAST_NORMAL,
   );
   const finite = v128.bitselect(
     subnormal,
     normal,
-    i32x4.lt_s(magnitude, i32x4.splat(0x400 << 13)),
+    i32x4.lt_s(magnitude, FIRST_NORMAL),
   );
   const special = v128.and(
-    i32x4.ge_s(magnitude, i32x4.splat(0x7c00 << 13)),
-    i32x4.splat(112 << 23),
+    i32x4.gt_s(magnitude, LAST_FINITE),
+    REBIAS,
   );
   return v128.or(sign, i32x4.add(finite, special));
 }

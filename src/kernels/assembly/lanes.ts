@@ -1,4 +1,4 @@
-/** @file Reductions over a vector's lanes, and the float32 patterns that the kernels share. */
+/** @file Vector constants, reductions over a vector's lanes, and the float32 patterns that the kernels share. */
 
 /** All bits of a float32 but its sign. */
 export const MAGNITUDE: i32 = 0x7fffffff;
@@ -12,6 +12,27 @@ export const NON_FINITE: i32 = 0x7f800000;
  */
 export const ROUND_MAGIC: f32 = 12582912;
 export const ROUND_MAGIC_BITS: i32 = 0x4b400000;
+
+/** Zero, but only at run time. */
+const zeroes = memory.data(4, 4);
+
+/**
+ * Four times these 32 bits, as a value that no compiler knows. V8 puts together a constant vector anew, by
+ * three instructions, wherever a loop uses it; one that depends on memory it keeps in a register or reloads.
+ */
+export function held(bits: i32): v128 {
+  return i32x4.splat(bits | load<i32>(zeroes));
+}
+
+/** `held` of a float32. */
+export function heldFloat(value: f32): v128 {
+  return held(reinterpret<i32>(value));
+}
+
+/** The mask of `MAGNITUDE`. */
+export const MAGNITUDES = held(MAGNITUDE);
+/** Four times `ROUND_MAGIC`. */
+export const ROUND_MAGICS = heldFloat(ROUND_MAGIC);
 
 @inline
 export function maxLaneI32(v: v128): i32 {

@@ -3,7 +3,7 @@
  *
  * Magnitudes are compared as the bits of |x|: for floats without NaN that is the order of numbers.
  */
-import { MAGNITUDE, sumLanesI32 } from "./lanes";
+import { MAGNITUDE, MAGNITUDES, sumLanesI32 } from "./lanes";
 
 const FINE_BITS: i32 = 15;
 const FINE_MASK: i32 = 0x7fff;
@@ -41,7 +41,7 @@ function countWithin(x: usize, bucket: i32, histogram: usize): void {
 }
 
 export function magnitudeHistogramWithin(x: usize, n: i32, bucket: i32, histogram: usize): void {
-  const mask = i32x4.splat(MAGNITUDE);
+  const mask = MAGNITUDES;
   const wanted = i32x4.splat(bucket);
   let i = 0;
   for (; i + 8 <= n; i += 8, x += 32) {
@@ -55,7 +55,7 @@ export function magnitudeHistogramWithin(x: usize, n: i32, bucket: i32, histogra
 }
 
 export function zeroBelow(x: usize, n: i32, thresholdBits: i32, ties: i32): i32 {
-  const mask = i32x4.splat(MAGNITUDE);
+  const mask = MAGNITUDES;
   const threshold = i32x4.splat(thresholdBits);
   const below = i32x4.splat(thresholdBits - 1);
   let left = ties;
@@ -99,7 +99,7 @@ export function applyMask(x: usize, n: i32, mask: usize): void {
 }
 
 export function countZeros(x: usize, n: i32): i32 {
-  const mask = i32x4.splat(MAGNITUDE);
+  const mask = MAGNITUDES;
   const zero = i32x4.splat(0);
   let found = zero;
   let i = 0;

@@ -3,7 +3,12 @@
  *
  * An element's rank is the number of elements that go before it: larger ones, and equal ones at a lower index.
  */
-import { MAGNITUDE } from "./lanes";
+import { MAGNITUDE, MAGNITUDES, held } from "./lanes";
+
+/** For neighbours 1, 2 and 3 lanes on: 1 where the neighbour's index is lower than the lane's own. */
+const EARLIER_1 = v128.and(held(1), i32x4(0, 0, 0, -1));
+const EARLIER_2 = v128.and(held(1), i32x4(0, 0, -1, -1));
+const EARLIER_3 = v128.and(held(1), i32x4(0, -1, -1, -1));
 
 /** Which elements of a group go; groups have at most 4096. */
 const goes = memory.data(4096);
@@ -25,11 +30,11 @@ function before(rank: v128, a: v128, neighbour: v128, earlier: v128): v128 {
 @inline
 function pruneFour(x: usize, keep: i32): void {
   const v = v128.load(x);
-  const a = v128.and(v, i32x4.splat(MAGNITUDE));
+  const a = v128.and(v, MAGNITUDES);
   let rank = i32x4.splat(0);
-  rank = before(rank, a, i32x4.shuffle(a, a, 1, 2, 3, 0), i32x4(0, 0, 0, 1));
-  rank = before(rank, a, i32x4.shuffle(a, a, 2, 3, 0, 1), i32x4(0, 0, 1, 1));
-  rank = before(rank, a, i32x4.shuffle(a, a, 3, 0, 1, 2), i32x4(0, 1, 1, 1));
+  rank = before(rank, a, i32x4.shuffle(a, a, 1, 2, 3, 0), EARLIER_1);
+  rank = before(rank, a, i32x4.shuffle(a, a, 2, 3, 0, 1), EARLIER_2);
+  rank = before(rank, a, i32x4.shuffle(a, a, 3, 0, 1, 2), EARLIER_3);
   v128.store(x, v128.and(v, i32x4.lt_s(rank, i32x4.splat(keep))));
 }
 

@@ -6,6 +6,7 @@
  */
 import {
   MAGNITUDE,
+  MAGNITUDES,
   NON_FINITE,
   maxLaneF32,
   maxLaneI32,
@@ -13,7 +14,7 @@ import {
 } from "./lanes";
 
 export function absMaxBits(x: usize, n: i32): i32 {
-  const mask = i32x4.splat(MAGNITUDE);
+  const mask = MAGNITUDES;
   let a = i32x4.splat(0);
   let b = a;
   let c = a;
@@ -83,7 +84,7 @@ export function minMax(x: usize, n: i32, out: usize): i32 {
 }
 
 export function columnAbsMaxBits(x: usize, rows: i32, cols: i32, acc: usize): void {
-  const mask = i32x4.splat(MAGNITUDE);
+  const mask = MAGNITUDES;
   const row = (<usize>cols) << 2;
   let r = 0;
   // four rows at a time, so that the accumulators are read and written a quarter as often

@@ -5,13 +5,20 @@
  * rounding after the zero point was added. Column blocks (DequantizeLinear with axis 0) follow its
  * C++ path: multiplication by the reciprocal, halves away from zero, rounding before the zero point.
  */
-import { ROUND_MAGIC, ROUND_MAGIC_BITS, maxLaneF32, minLaneF32 } from "./lanes";
+import {
+  ROUND_MAGICS,
+  ROUND_MAGIC_BITS,
+  held,
+  heldFloat,
+  maxLaneF32,
+  minLaneF32,
+} from "./lanes";
 
 /** rint(x / scale + shift) − bias + 0x4b400000; |x / scale| is at most about 2^bits by construction. */
 @inline
 function rounded(x: v128, scale: v128, shift: v128, bias: v128): v128 {
   const t = f32x4.add(f32x4.div(x, scale), shift);
-  return i32x4.sub(f32x4.add(t, f32x4.splat(ROUND_MAGIC)), bias);
+  return i32x4.sub(f32x4.add(t, ROUND_MAGICS), bias);
 }
 
 export function quantizeRowBlocks(
@@ -108,15 +115,21 @@ function quantizeBlock(
   }
 }
 
+/** The sign of a float32, and the least int32. */
+const SIGN = held(0x80000000);
+const TWO_TO_31 = heldFloat(2147483648);
+/** The largest float32 below 0.5: floor(t + it) rounds every t in [0, 2^22) half away from zero. */
+const ALMOST_HALF = heldFloat(0.49999997);
+
 /** round(x · reciprocal) + zero point, halves away from zero, as int32; NaN and Inf give the least int32. */
 @inline
 function awayFromZero(x: v128, reciprocal: v128, zeroPoint: v128): v128 {
   const t = f32x4.mul(x, reciprocal);
-  const sign = v128.and(t, i32x4.splat(0x80000000));
-  const size = f32x4.floor(f32x4.add(v128.xor(t, sign), f32x4.splat(0.49999997)));
-  const known = f32x4.lt(size, f32x4.splat(2147483648));
+  const sign = v128.and(t, SIGN);
+  const size = f32x4.floor(f32x4.add(v128.xor(t, sign), ALMOST_HALF));
+  const known = f32x4.lt(size, TWO_TO_31);
   const whole = i32x4.trunc_sat_f32x4_s(v128.or(size, sign));
-  return v128.bitselect(i32x4.add(whole, zeroPoint), i32x4.splat(i32.MIN_VALUE), known);
+  return v128.bitselect(i32x4.add(whole, zeroPoint), SIGN, known);
 }
 
 export function quantizeColumnBlocks(
@@ -180,7 +193,7 @@ function quantizeColumns4(
     const exact = f32x4.sub(zero, f32x4.div(low, scale));
     const chosen = v128.bitselect(exact, low, f32x4.ne(scale, zero));
     const clamped = f32x4.pmin(most, f32x4.pmax(zero, chosen));
-    zeroPoint = i32x4.trunc_sat_f32x4_s(f32x4.add(clamped, f32x4.splat(0.49999997)));
+    zeroPoint = i32x4.trunc_sat_f32x4_s(f32x4.add(clamped, ALMOST_HALF));
   }
   const reciprocal = v128.and(f32x4.div(f32x4.splat(1), scale), f32x4.ne(scale, zero));
   const least = i32x4.splat(symmetric ? -middle : 0);
@@ -222,11 +235,15 @@ function lowBytes(v: v128): v128 {
   return i8x16.shuffle(v, v, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
 }
 
+const LOW_2_BITS = held(0x03030303);
+const LOW_4_BITS = held(0x0f0f0f0f);
+const LOW_BYTES = held(0x00ff00ff);
+
 /** Halves 32 bytes to 16: each byte's low `bits`, neighbours joined low first. */
 @inline
 function join(a: v128, b: v128, bits: i32): v128 {
-  const mask = i8x16.splat(<i8>((<i32>1 << bits) - 1));
-  const byte = i16x8.splat(255);
+  const mask = bits == 4 ? LOW_4_BITS : LOW_2_BITS;
+  const byte = LOW_BYTES;
   const p = v128.and(a, mask);
   const q = v128.and(b, mask);
   return i8x16.narrow_i16x8_u(

@@ -70,30 +70,45 @@ export function transpose8(x: usize, rows: i32, cols: i32, out: usize): void {
   transposeRest<u8>(x, rows, cols, out, fullRows, fullCols);
 }
 
+/** Rows and columns of a block of 4 × 4 tiles: whole cache lines are read and written. */
+const BLOCK: i32 = 16;
+
 export function transpose32(x: usize, rows: i32, cols: i32, out: usize): void {
-  const row = (<usize>cols) << 2;
-  const column = (<usize>rows) << 2;
   const fullRows = rows & ~3;
   const fullCols = cols & ~3;
-  for (let r = 0; r < fullRows; r += 4) {
-    let from = x + (<usize>(r * cols) << 2);
-    let to = out + (<usize>r << 2);
-    for (let c = 0; c < fullCols; c += 4, from += 16, to += 4 * column) {
-      const a = v128.load(from);
-      const b = v128.load(from + row);
-      const c2 = v128.load(from + 2 * row);
-      const d = v128.load(from + 3 * row);
-      const ab = i32x4.shuffle(a, b, 0, 4, 1, 5);
-      const AB = i32x4.shuffle(a, b, 2, 6, 3, 7);
-      const cd = i32x4.shuffle(c2, d, 0, 4, 1, 5);
-      const CD = i32x4.shuffle(c2, d, 2, 6, 3, 7);
-      v128.store(to, i64x2.shuffle(ab, cd, 0, 2));
-      v128.store(to + column, i64x2.shuffle(ab, cd, 1, 3));
-      v128.store(to + 2 * column, i64x2.shuffle(AB, CD, 0, 2));
-      v128.store(to + 3 * column, i64x2.shuffle(AB, CD, 1, 3));
+  for (let r = 0; r < fullRows; r += BLOCK) {
+    for (let c = 0; c < fullCols; c += BLOCK) {
+      const height = min(BLOCK, fullRows - r);
+      const width = min(BLOCK, fullCols - c);
+      for (let i = 0; i < height; i += 4) {
+        for (let j = 0; j < width; j += 4) {
+          transposeTile32(
+            x + ((<usize>((r + i) * cols + c + j)) << 2),
+            (<usize>cols) << 2,
+            out + ((<usize>((c + j) * rows + r + i)) << 2),
+            (<usize>rows) << 2,
+          );
+        }
+      }
     }
   }
   transposeRest<u32>(x, rows, cols, out, fullRows, fullCols);
+}
+
+@inline
+function transposeTile32(from: usize, fromStride: usize, to: usize, toStride: usize): void {
+  const a = v128.load(from);
+  const b = v128.load(from + fromStride);
+  const c = v128.load(from + 2 * fromStride);
+  const d = v128.load(from + 3 * fromStride);
+  const abLow = i32x4.shuffle(a, b, 0, 4, 1, 5);
+  const abHigh = i32x4.shuffle(a, b, 2, 6, 3, 7);
+  const cdLow = i32x4.shuffle(c, d, 0, 4, 1, 5);
+  const cdHigh = i32x4.shuffle(c, d, 2, 6, 3, 7);
+  v128.store(to, i64x2.shuffle(abLow, cdLow, 0, 2));
+  v128.store(to + toStride, i64x2.shuffle(abLow, cdLow, 1, 3));
+  v128.store(to + 2 * toStride, i64x2.shuffle(abHigh, cdHigh, 0, 2));
+  v128.store(to + 3 * toStride, i64x2.shuffle(abHigh, cdHigh, 1, 3));
 }
 
 /** What the tiles left: the columns from `fullCols`, and all of the rows from `fullRows`. */
