@@ -84,6 +84,7 @@ function miniflareOptions(bundle: WorkerBundle, dataDir: string, options: Servic
       // Names are resolved by this machine, and its network below refuses private addresses.
       DNS_OVER_HTTPS_URL: "",
       ALLOW_LOOPBACK: allowLoopback ? "1" : "",
+      REQUESTS_PER_MINUTE: String(limit),
       ...options.vars,
     },
     outboundService: "outbound",

@@ -3,7 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { ApiError } from "../problem/api-error.ts";
 import { findFile, type ModelFile } from "../store/models.ts";
 import { StoredObjectError } from "../store/r2-source.ts";
-import { selectBytes } from "./byte-range.ts";
+import { type ByteRange, selectBytes } from "./byte-range.ts";
 import { type AppContext, createRouter } from "./context.ts";
 import { contentDisposition } from "./content-disposition.ts";
 import { requireModel } from "./models.ts";
@@ -108,26 +108,31 @@ async function sendFile(
         },
       );
     case "whole":
-      return new Response(await stream(c, found, { offset: 0, length: found.bytes }), { headers });
+      return await send(c, found, { offset: 0, length: found.bytes }, 200, headers);
     case "part": {
       const { offset, length } = selection.range;
       headers.set("Content-Range", `bytes ${offset}-${offset + length - 1}/${found.bytes}`);
-      return new Response(await stream(c, found, selection.range), { status: 206, headers });
+      return await send(c, found, selection.range, 206, headers);
     }
   }
 }
 
-/** A body of known length, so that the client sees how much is coming. */
-async function stream(
+/** A body of known length, so that the client sees how much is coming; for HEAD only the length. */
+async function send(
   c: AppContext,
   file: ModelFile & { key: string },
-  range: { offset: number; length: number },
-): Promise<ReadableStream> {
-  const { readable, writable } = new FixedLengthStream(range.length);
-  if (c.req.method === "HEAD") return readable;
+  range: ByteRange,
+  status: 200 | 206,
+  headers: Headers,
+): Promise<Response> {
+  if (c.req.method === "HEAD") {
+    headers.set("Content-Length", String(range.length));
+    return new Response(null, { status, headers });
+  }
   const object = await c.env.BLOBS.get(file.key, { range });
   if (!object) throw new StoredObjectError(`the object ${file.key} is gone`);
+  const { readable, writable } = new FixedLengthStream(range.length);
   // Fails when the client leaves early, which is its right.
   c.executionCtx.waitUntil(object.body.pipeTo(writable).catch(() => undefined));
-  return readable;
+  return new Response(readable, { status, headers });
 }

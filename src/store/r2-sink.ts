@@ -1,5 +1,6 @@
 /** @file Bytes in order into one R2 object: a single put when small, a multipart upload of equal parts when not; hashed on the way. */
 import type { ByteSink } from "../onnx/source.ts";
+import { breathe } from "./breathe.ts";
 import { hex } from "./id.ts";
 import type { TemporaryObject } from "./temporary-objects.ts";
 
@@ -63,6 +64,7 @@ export class R2Sink implements ByteSink {
   }
 
   async #sendPart(): Promise<void> {
+    await breathe();
     if (!this.#upload) {
       const upload = await this.#bucket.createMultipartUpload(this.#object.key);
       await this.#object.setMultipartId(upload.uploadId);

@@ -1,5 +1,6 @@
 /** @file A stored object as a range source: small reads while a model is scanned, read-ahead while its weights stream. */
 import type { ByteSource } from "../onnx/source.ts";
+import { breathe } from "./breathe.ts";
 
 /** One request to R2 while reads are sequential. */
 const READ_AHEAD_BYTES = 4 << 20;
@@ -56,6 +57,7 @@ export class R2Source implements ByteSource {
     const ahead = this.#ahead?.start === position ? this.#ahead.window : undefined;
     this.#ahead = undefined;
     const window = await (ahead ?? this.#fetch(position, length));
+    if (sequential) await breathe();
     this.#window = window;
     const next = position + window.bytes.length;
     if (sequential && next < this.size) {
