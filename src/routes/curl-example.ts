@@ -42,5 +42,6 @@ export function curlExample({ method, path, operation }: Call): string {
 
 function exampleOf(parameters: readonly Parameter[], name: string): string {
   const parameter = parameters.find((each) => each.in === "path" && each.name === name);
-  return String(parameter?.schema?.example ?? name);
+  const example = parameter?.schema?.example;
+  return typeof example === "string" || typeof example === "number" ? String(example) : name;
 }

@@ -1,5 +1,6 @@
 /** @file The frame of every page: no scripts, no other files. */
 import { html, raw } from "hono/html";
+import type { HtmlEscapedString } from "hono/utils/html";
 
 const STYLE = `
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
@@ -15,20 +16,19 @@ td, th { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; bo
 
 /** A whole page; `body` is escaped already (hono/html). */
 export function page(title: string, body: ReturnType<typeof html>): string {
-  return String(
-    html`<!doctype html>
-      <html lang="en">
-        <head>
-          <meta charset="utf-8" />
-          <meta name="viewport" content="width=device-width, initial-scale=1" />
-          <title>${title}</title>
-          <style>
-            ${raw(STYLE)}
-          </style>
-        </head>
-        <body>
-          ${body}
-        </body>
-      </html>`,
-  );
+  // Nothing in it is a promise, so the template is a string already.
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>${title}</title>
+        <style>
+          ${raw(STYLE)}
+        </style>
+      </head>
+      <body>
+        ${body}
+      </body>
+    </html>` as HtmlEscapedString;
 }

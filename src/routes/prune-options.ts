@@ -118,7 +118,7 @@ export const PruneQuery = querySchema(options);
  * @throws ApiError for options that the method does not have
  */
 export function pruneRequest(given: Record<string, unknown>) {
-  const method = String(given["method"] ?? METHODS[0]);
+  const { method = "l1_unstructured" } = given as { method?: string };
   const wrong = Object.keys(given).filter(
     (name) => TABLE[name]?.methods?.includes(method) === false,
   );

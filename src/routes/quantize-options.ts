@@ -177,7 +177,7 @@ export function quantizeRequest(given: Record<string, unknown>) {
     (name) => TABLE[name]?.methods?.includes(chosen) === false,
   );
   if (wrong.length > 0) {
-    const label = dtype === undefined ? `method=${chosen}` : `dtype=${String(dtype)}`;
+    const label = dtype === undefined ? `method=${chosen}` : `dtype=${JSON.stringify(dtype)}`;
     throw notForMethod(wrong, `${label} does not have this option`);
   }
   return { operation: "quantize" as const, options: given };

@@ -14,5 +14,5 @@ function mark({ method, bits }: Record<string, unknown>): string {
   if (method === "float16") return "fp16";
   if (method === "bfloat16") return "bf16";
   if (method === "dynamic") return "int8";
-  return method === "weight_only" ? `int${String(bits ?? 8)}` : "quantized";
+  return method === "weight_only" ? `int${typeof bits === "number" ? bits : 8}` : "quantized";
 }

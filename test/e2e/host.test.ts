@@ -40,6 +40,6 @@ it("the limit of requests can be set", async () => {
   const service = await newService({ requestsPerMinute: 3 });
   const statuses: number[] = [];
   for (let i = 0; i < 6; i++) statuses.push((await service.call("/v1/models")).status);
-  expect(statuses.toSorted()).toEqual([200, 200, 200, 429, 429, 429]);
+  expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 200, 200, 429, 429, 429]);
   await service.end();
 });

@@ -71,7 +71,7 @@ function fetcherOf(answers: Record<string, () => Response>): {
 } {
   const asked: string[] = [];
   const fetcher = (async (input: RequestInfo | URL) => {
-    const url = String(input);
+    const url = input instanceof Request ? input.url : input.toString();
     asked.push(url);
     const answer = answers[url];
     if (!answer) throw new TypeError("no such host");

