@@ -1,6 +1,7 @@
 /** @file `npm run bench -- NAME`: runs one benchmark; progress on stderr, the last line on stdout is its JSON. */
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   compress: () => import("./compress.ts"),
+  kernels: () => import("./kernels.ts"),
 };
 
 const name = process.argv[2] ?? "";

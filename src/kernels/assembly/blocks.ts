@@ -46,7 +46,7 @@ function codes(x: usize, reciprocal: v128, zeroPoint: v128): v128 {
   );
 }
 
-/** Writes the scales and zero points of four columns; returns their zero points as float32. */
+/** The zero points of four columns as float32. */
 @inline
 function zeroPointOf(bits: i32, low: v128, scale: v128): v128 {
   const most = f32x4.splat(<f32>((1 << bits) - 1));
@@ -80,38 +80,29 @@ let scales: usize = 0;
 let zeroPoints: usize = 0;
 let zeroPointStride: usize = 0;
 
-/** Stores four columns' scales and, unless symmetric, their zero points, low bits first. */
-function storeParameters(
-  bits: i32,
-  column: i32,
-  count: i32,
-  scale: v128,
-  zeroPoint: v128,
-  symmetric: bool,
-): void {
+/** The scales and zero points of a tile's 16 columns, float32 and int32, on their way to their places. */
+const tileScales = memory.data(64, 16);
+const tileZeroPoints = memory.data(64, 16);
+
+function storeScales(column: i32, width: i32): void {
+  let at = scales + ((<usize>(column * blocks + block)) << 2);
+  for (let k: usize = 0; k < (<usize>width) << 2; k += 4, at += (<usize>blocks) << 2) {
+    store<u32>(at, load<u32>(tileScales + k));
+  }
+}
+
+/** Stores zero points low bits first; the slots of blocks that do not come keep the middle code. */
+function storeZeroPoints(bits: i32, column: i32, width: i32): void {
   const perByte = 8 / bits;
   const slot = block % perByte;
-  v128.store(turned, scale);
-  v128.store(turned, i32x4.trunc_sat_f32x4_s(zeroPoint), 16);
-  for (let k = 0; k < count; k++) {
-    const c = column + k;
-    store<u32>(
-      scales + ((<usize>(c * blocks + block)) << 2),
-      load<u32>(turned + ((<usize>k) << 2)),
-    );
-    if (symmetric) continue;
-    const z = load<u32>(turned + ((<usize>k) << 2), 16);
-    const at = zeroPoints + <usize>c * zeroPointStride + <usize>(block / perByte);
-    if (slot == 0) {
-      // the slots of blocks that do not come keep the middle code, as ONNX Runtime leaves them
-      let middles: u32 = 0;
-      for (let s = 1; s < perByte; s++) middles |= (1 << (bits - 1)) << (s * bits);
-      store<u8>(at, z | middles);
-    } else {
-      const shift = slot * bits;
-      const mask: u32 = ((1 << bits) - 1) << shift;
-      store<u8>(at, (<u32>load<u8>(at) & ~mask) | (z << shift));
-    }
+  const shift = slot * bits;
+  const middle: u32 = 1 << (bits - 1);
+  let at = zeroPoints + <usize>column * zeroPointStride + <usize>(block / perByte);
+  let middles: u32 = 0;
+  for (let k = 0; k < 8; k += bits) middles |= middle << k;
+  for (let k: usize = 0; k < (<usize>width) << 2; k += 4, at += zeroPointStride) {
+    const before = slot == 0 ? middles : load<u8>(at);
+    store<u8>(at, before ^ ((load<u32>(tileZeroPoints + k) ^ middle) << shift));
   }
 }
 
@@ -200,10 +191,18 @@ function packTile(
     z2 = zeroPointOf(bits, l2, s2);
     z3 = zeroPointOf(bits, l3, s3);
   }
-  storeParameters(bits, column, min(4, width), s0, z0, symmetric);
-  storeParameters(bits, column + 4, min(4, width - 4), s1, z1, symmetric);
-  storeParameters(bits, column + 8, min(4, width - 8), s2, z2, symmetric);
-  storeParameters(bits, column + 12, min(4, width - 12), s3, z3, symmetric);
+  v128.store(tileScales, s0);
+  v128.store(tileScales, s1, 16);
+  v128.store(tileScales, s2, 32);
+  v128.store(tileScales, s3, 48);
+  storeScales(column, width);
+  if (!symmetric) {
+    v128.store(tileZeroPoints, i32x4.trunc_sat_f32x4_s(z0));
+    v128.store(tileZeroPoints, i32x4.trunc_sat_f32x4_s(z1), 16);
+    v128.store(tileZeroPoints, i32x4.trunc_sat_f32x4_s(z2), 32);
+    v128.store(tileZeroPoints, i32x4.trunc_sat_f32x4_s(z3), 48);
+    storeZeroPoints(bits, column, width);
+  }
   const r0 = reciprocalOf(s0);
   const r1 = reciprocalOf(s1);
   const r2 = reciprocalOf(s2);

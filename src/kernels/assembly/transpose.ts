@@ -70,8 +70,8 @@ export function transpose8(x: usize, rows: i32, cols: i32, out: usize): void {
   transposeRest<u8>(x, rows, cols, out, fullRows, fullCols);
 }
 
-/** Rows and columns of a block of 4 × 4 tiles: whole cache lines are read and written. */
-const BLOCK: i32 = 16;
+/** Rows and columns of a block of 4 × 4 tiles: few enough for the ways of a cache set, if rows are a power of two apart. */
+const BLOCK: i32 = 8;
 
 export function transpose32(x: usize, rows: i32, cols: i32, out: usize): void {
   const fullRows = rows & ~3;
