@@ -49,7 +49,7 @@ export async function* chunksOf(
   let buffer = new Uint8Array(CHUNK_BYTES);
   try {
     for (;;) {
-      const { value, done } = await reader.readAtLeast(LEAST_BYTES, buffer);
+      const { value, done } = await reader.readAtLeast(LEAST_BYTES, buffer).catch(broken);
       if (value && value.length > 0) yield value;
       if (done || !value) return;
       buffer = new Uint8Array(value.buffer);
@@ -58,6 +58,10 @@ export async function* chunksOf(
     // Leaving early (a refusal) tells the client's side to stop sending.
     await reader.cancel().catch(() => undefined);
   }
+}
+
+function broken(): never {
+  throw new ApiError("incomplete_body", "the connection broke before all bytes were there");
 }
 
 /** A JSON body as text and value. */
