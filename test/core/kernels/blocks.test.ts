@@ -38,6 +38,20 @@ describe.each([2, 4, 8] as const)("%i bits", (bits) => {
     }
   });
 
+  test("halves go away from zero, what is just below a half does not", () => {
+    const most = 2 ** bits - 1;
+    // scale 1 and zero point 0: a code is its weight, rounded
+    const x = new Float32Array(16);
+    x.set([most, 0.49999997, 0.5, 1.4999999, 1.5, 2.5, most - 0.5]);
+    const how = { bits, blockSize: 16, symmetric: false };
+    const { packed, scales } = packMatrix(x, { rows: 16, cols: 1 }, how, arena);
+    const codes = Array.from({ length: 7 }, (_, i) => {
+      return ((packed[Math.floor((i * bits) / 8)] ?? 0) >> ((i * bits) % 8)) & most;
+    });
+    expect([...scales]).toEqual([1]);
+    expect(codes).toEqual([most, 0, 1, 1, 2, 3, most]);
+  });
+
   test("an all-zero matrix gets scale 0 and codes that mean zero", () => {
     const x = new Float32Array(32 * 3);
     for (const symmetric of [false, true]) {

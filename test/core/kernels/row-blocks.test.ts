@@ -65,6 +65,21 @@ test("column blocks equal the definition", () => {
   );
 });
 
+test("halves go to the even code along rows, away from zero along columns", () => {
+  // scale 1 and zero point 0: a code is its weight, rounded
+  const x = new Float32Array(16);
+  x.set([15, 0.49999997, 0.5, 1.4999999, 1.5, 2.5, 14.5]);
+  const [alongRow, alongColumn] = guarded((memory) => {
+    const [input, q, parameters] = [memory.put(x), memory.room(16), memory.room(8)];
+    kernels.quantizeRowBlocks(input, 1, 16, 16, 4, 0, 0, q, parameters, parameters + 4);
+    const row = memory.bytes(q, 7);
+    kernels.quantizeColumnBlocks(input, 16, 1, 16, 4, 0, q, parameters, parameters + 4);
+    return [row, memory.bytes(q, 7)];
+  });
+  expect([...alongRow]).toEqual([15, 0, 0, 1, 2, 2, 14]);
+  expect([...alongColumn]).toEqual([15, 0, 1, 1, 2, 3, 15]);
+});
+
 test("codes are packed low first, apart and in place", () => {
   fc.assert(
     fc.property(
