@@ -7,103 +7,38 @@
  * A tile is one block of 16 columns: a cache line wide, so each line is read once per pass. Codes are
  * made row by row and packed along K into byte vectors of 16 columns, then turned 16 × 16 at a time.
  */
+import { reciprocalOf, roundUp, scaleOf, zeroPointOf } from "./block-arithmetic";
+import {
+  block,
+  place,
+  storeScales,
+  storeZeroPoints,
+  tileScales,
+  tileZeroPoints,
+} from "./block-parameters";
 import { held, heldFloat } from "./lanes";
 import { transposeTile8 } from "./transpose";
 
 const COLUMNS: i32 = 16;
-const MOST_ROWS: i32 = 256;
 
-/** The packed codes of a tile before they are turned: up to 256 rows of 16 bytes. */
+/** The packed codes of a tile before they are turned: up to 256 rows of 16 bytes, the largest block. */
 const packedRows = memory.data(4096, 16);
 /** One turned 16 × 16 tile that does not go to its place as a whole. */
 const turned = memory.data(256, 16);
 /** A tile of fewer than 16 columns, widened with zeros: 256 rows of 16 float32. */
 const widened = memory.data(16384, 16);
 
-/** The largest float32 below 0.5: floor(t + it) rounds every t in [0, 2^22) half away from zero. */
-const ALMOST_HALF = heldFloat(0.49999997);
 /** 2^23: adding it leaves an integer in the low bits of a float32. */
 const INTEGER_MAGIC = heldFloat(8388608);
 const INTEGER_MAGIC_BITS = held(0x4b000000);
 const LARGEST_2_BIT = held(0x03030303);
 const LARGEST_4_BIT = held(0x0f0f0f0f);
 
-/** round(max(t, 0)), half away from zero, as float32; NaN gives 0. */
-@inline
-function roundUp(t: v128): v128 {
-  return f32x4.floor(
-    f32x4.add(f32x4.pmax(f32x4.splat(0), t), ALMOST_HALF),
-  );
-}
-
 /** Codes of four values, not yet clamped from above. */
 @inline
 function codes(x: usize, reciprocal: v128, zeroPoint: v128): v128 {
   const t = f32x4.add(f32x4.mul(v128.load(x), reciprocal), zeroPoint);
-  return i32x4.sub(
-    f32x4.add(roundUp(t), INTEGER_MAGIC),
-    INTEGER_MAGIC_BITS,
-  );
-}
-
-/** The zero points of four columns as float32. */
-@inline
-function zeroPointOf(bits: i32, low: v128, scale: v128): v128 {
-  const most = f32x4.splat(<f32>((1 << bits) - 1));
-  const exact = f32x4.sub(f32x4.splat(0), f32x4.div(low, scale));
-  const chosen = v128.bitselect(exact, low, f32x4.ne(scale, f32x4.splat(0)));
-  return f32x4.pmin(most, roundUp(chosen));
-}
-
-@inline
-function scaleOf(bits: i32, low: v128, high: v128, symmetric: bool): v128 {
-  if (symmetric) {
-    const extreme = v128.bitselect(high, low, f32x4.gt(f32x4.abs(high), f32x4.abs(low)));
-    return f32x4.div(f32x4.neg(extreme), f32x4.splat(<f32>(1 << (bits - 1))));
-  }
-  return f32x4.div(f32x4.sub(high, low), f32x4.splat(<f32>((1 << bits) - 1)));
-}
-
-/** 1 / scale, and 0 where the scale is 0. */
-@inline
-function reciprocalOf(scale: v128): v128 {
-  return v128.and(
-    f32x4.div(f32x4.splat(1), scale),
-    f32x4.ne(scale, f32x4.splat(0)),
-  );
-}
-
-/** Where the results of one block go; set once per call. */
-let block: i32 = 0;
-let blocks: i32 = 0;
-let scales: usize = 0;
-let zeroPoints: usize = 0;
-let zeroPointStride: usize = 0;
-
-/** The scales and zero points of a tile's 16 columns, float32 and int32, on their way to their places. */
-const tileScales = memory.data(64, 16);
-const tileZeroPoints = memory.data(64, 16);
-
-function storeScales(column: i32, width: i32): void {
-  let at = scales + ((<usize>(column * blocks + block)) << 2);
-  for (let k: usize = 0; k < (<usize>width) << 2; k += 4, at += (<usize>blocks) << 2) {
-    store<u32>(at, load<u32>(tileScales + k));
-  }
-}
-
-/** Stores zero points low bits first; the slots of blocks that do not come keep the middle code. */
-function storeZeroPoints(bits: i32, column: i32, width: i32): void {
-  const perByte = 8 / bits;
-  const slot = block % perByte;
-  const shift = slot * bits;
-  const middle: u32 = 1 << (bits - 1);
-  let at = zeroPoints + <usize>column * zeroPointStride + <usize>(block / perByte);
-  let middles: u32 = 0;
-  for (let k = 0; k < 8; k += bits) middles |= middle << k;
-  for (let k: usize = 0; k < (<usize>width) << 2; k += 4, at += zeroPointStride) {
-    const before = slot == 0 ? middles : load<u8>(at);
-    store<u8>(at, before ^ ((load<u32>(tileZeroPoints + k) ^ middle) << shift));
-  }
+  return i32x4.sub(f32x4.add(roundUp(t), INTEGER_MAGIC), INTEGER_MAGIC_BITS);
 }
 
 /** Sixteen codes of one row as bytes, clamped to the bits. */
@@ -304,21 +239,6 @@ function packBlocks(
     }
     packTile(bits, tile, rows, tileStride, c, width, blockSize, packed, packedStride, symmetric);
   }
-}
-
-@inline
-function place(
-  ofBlock: i32,
-  ofBlocks: i32,
-  scalesAt: usize,
-  zeroPointsAt: usize,
-  zeroPointBytes: usize,
-): void {
-  block = ofBlock;
-  blocks = ofBlocks;
-  scales = scalesAt;
-  zeroPoints = zeroPointsAt;
-  zeroPointStride = zeroPointBytes;
 }
 
 export function packBlocks2(

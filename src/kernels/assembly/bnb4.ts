@@ -1,8 +1,9 @@
 /**
- * @file bitsandbytes' 4-bit types, NF4 and FP4 (Dettmers et al., QLoRA, 2023), as ONNX Runtime's MatMulBnb4 reads them.
+ * @file bitsandbytes' 4-bit types NF4 and FP4 (Dettmers et al., QLoRA, 2023) as ONNX Runtime's MatMulBnb4 reads them.
  *
- * A code is the number of thresholds that a scaled value exceeds. NF4's thresholds lie on both sides of zero and
- * the count is the code (four differ by an ulp from the levels' midpoints: those are ONNX Runtime 1.30's); FP4 counts magnitudes, a table orders its codes, and the sign is the top bit.
+ * A code is the number of thresholds that a scaled value exceeds. NF4's lie on both sides of zero and the count
+ * is the code; FP4 counts magnitudes, a table orders its codes, and the sign is the top bit. Four of NF4's are
+ * an ulp off the levels' midpoints: those are ONNX Runtime 1.30's.
  */
 import { MAGNITUDE, MAGNITUDES, held, heldFloat, maxLaneI32 } from "./lanes";
 

@@ -13,7 +13,7 @@ const KAPPA: f64 = 1.01;
 const ITERATIONS: i32 = 20;
 const MOST_SCALE: f32 = 20000;
 const FIRST_ERROR: f32 = 10000;
-/** No error below this is large enough to survive the shrinking: d^1.3 > 1 / β needs d > 0.146 for β ≤ 12.3. */
+/** Smaller errors never survive the shrinking: d^1.3 > 1 / β needs d > 0.146 for β ≤ 12.3. */
 const NEVER_SHRUNK: f32 = 0.14;
 
 /** sign(d) · max(0, |d| − (|d| + 1e-8)^(p − 1) / β) */

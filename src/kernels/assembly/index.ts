@@ -2,8 +2,10 @@
 export * from "./ranges";
 export * from "./affine";
 export * from "./errors";
-export * from "./blocks";
+export { packBlocks2, packBlocks4, packBlocks8 } from "./blocks";
 export * from "./row-blocks";
+export * from "./column-blocks";
+export * from "./pack-codes";
 export * from "./bnb4";
 export * from "./hqq";
 export * from "./float16";

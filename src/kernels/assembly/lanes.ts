@@ -1,4 +1,4 @@
-/** @file Vector constants, reductions over a vector's lanes, and the float32 patterns that the kernels share. */
+/** @file Vector constants, sums and extremes of a vector's lanes, and float32 patterns that kernels share. */
 
 /** All bits of a float32 but its sign. */
 export const MAGNITUDE: i32 = 0x7fffffff;

@@ -1,7 +1,7 @@
 /**
  * @file N:M sparsity: of each `m` neighbours the `keep` largest magnitudes stay.
  *
- * An element's rank is the number of elements that go before it: larger ones, and equal ones at a lower index.
+ * An element's rank is how many go before it: larger ones, and equal ones at a lower index.
  */
 import { MAGNITUDE, MAGNITUDES, held } from "./lanes";
 
@@ -21,7 +21,7 @@ export function pruneNM(x: usize, n: i32, keep: i32, m: i32): void {
   for (; i < n; i += m, x += (<usize>m) << 2) pruneGroup(x, min(m, n - i), keep);
 }
 
-/** Counts in each lane whether its neighbour `by` lanes on goes before it; `earlier` is 1 where that one's index is lower. */
+/** Counts in each lane whether its neighbour goes before it; `earlier` is 1 where that one's index is lower. */
 @inline
 function before(rank: v128, a: v128, neighbour: v128, earlier: v128): v128 {
   return i32x4.sub(rank, i32x4.gt_s(neighbour, i32x4.sub(a, earlier)));

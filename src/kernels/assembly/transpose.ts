@@ -70,7 +70,7 @@ export function transpose8(x: usize, rows: i32, cols: i32, out: usize): void {
   transposeRest<u8>(x, rows, cols, out, fullRows, fullCols);
 }
 
-/** Rows and columns of a block of 4 × 4 tiles: few enough for the ways of a cache set, if rows are a power of two apart. */
+/** Rows and columns of a block of tiles: as many as a cache set has ways, for rows a power of two apart. */
 const BLOCK: i32 = 8;
 
 export function transpose32(x: usize, rows: i32, cols: i32, out: usize): void {

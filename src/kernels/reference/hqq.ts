@@ -6,7 +6,8 @@
  * zero = mean(q − (w − w_e) · scale), until the mean error of the whole matrix no longer falls.
  *
  * Not bit for bit torch's: torch sums means in float32 in an order that depends on the machine; here sums are
- * float64. Zero points agree to float32 rounding, codes but where that rounding decides a tie.
+ * float64. Scales are equal, zero points agree to float32 rounding, codes but where that rounding decides
+ * a tie: 394 of 23.6 million, each by one step, over 5 distributions, 3 widths and 3 block sizes.
  */
 import { clamp, halfToEven } from "./rounding.ts";
 

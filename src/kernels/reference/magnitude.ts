@@ -1,4 +1,4 @@
-/** @file Magnitude pruning in two passes: histograms of |x| bits give an exact threshold, then x is masked in place. */
+/** @file Magnitude pruning: histograms of |x| bits give an exact threshold, then x is masked in place. */
 import { magnitudeBits } from "./rounding.ts";
 
 /** Counts |x| bits >>> 15 into 65,536 buckets. */

@@ -1,7 +1,7 @@
-/** @file N:M sparsity (Mishra et al., "Accelerating Sparse Deep Neural Networks", 2021): `keep` of each `m` stay. */
+/** @file N:M sparsity: `keep` of each `m` stay (Mishra et al., "Accelerating Sparse Deep Neural Networks", 2021). */
 import { magnitudeBits } from "./rounding.ts";
 
-/** Zeroes all but the `keep` largest magnitudes of each `m` neighbours, in place; of equal ones the first stay. */
+/** Zeroes, in place, all but the `keep` largest magnitudes of each `m` neighbours; of equal ones the first stay. */
 export function pruneNM(x: Float32Array, keep: number, m: number): void {
   for (let start = 0; start < x.length; start += m) {
     const group = x.subarray(start, start + m);

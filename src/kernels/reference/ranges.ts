@@ -1,4 +1,4 @@
-/** @file The extremes of a vector and of the columns of a row-major matrix. NaN takes no part in minima and maxima. */
+/** @file Extremes of a vector and of a row-major matrix's columns. NaN takes no part in minima and maxima. */
 import { magnitudeBits } from "./rounding.ts";
 
 const NON_FINITE = 0x7f800000;
