@@ -11,6 +11,8 @@ API key: ${service.apiKey}   (kept in .hone/api-key)
 `);
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // Miniflare's own handler would end the process before the service has stopped.
+  process.removeAllListeners(signal);
   process.once(signal, () => {
     void service.stop().then(() => process.exit(0));
   });
