@@ -104,7 +104,8 @@ function blockReaders(weight: Weight, settings: BlockSettings): BlockReaders | s
     const unfit = unfitPackedGather(weight, gathers, settings);
     if (unfit) return unfit;
   }
-  const [rows = 0, cols = 0] = [weight.tensor.dims.at(-1), weight.tensor.dims[0]];
+  const rows = weight.tensor.dims.at(-1) ?? 0;
+  const cols = weight.tensor.dims[0] ?? 0;
   const matrix = products[0]?.matrix ?? {
     tensor: weight.tensor,
     rows,
