@@ -1,7 +1,7 @@
 /** @file The options of pruning, under torch.nn.utils.prune's names, and what they stand for. */
 import { nearestNames } from "../graph/selection.ts";
 
-const METHODS = [
+export const PRUNE_METHODS = [
   "l1_unstructured",
   "random_unstructured",
   "ln_structured",
@@ -10,7 +10,7 @@ const METHODS = [
   "n_m",
 ] as const;
 
-export type PruneMethod = (typeof METHODS)[number];
+export type PruneMethod = (typeof PRUNE_METHODS)[number];
 
 /**
  * How much to prune: a fraction from 0 to 1, a whole number of elements (or slices, where the
@@ -70,10 +70,10 @@ const MAX_GROUP = 256;
 /** @throws RangeError naming the option, its value and what it can be */
 export function pruneSettings(options: PruneOptions): PruneSettings {
   const method = options.method ?? "l1_unstructured";
-  if (!METHODS.includes(method)) {
-    const near = nearestNames(String(method), METHODS, 1)[0] ?? "";
+  if (!PRUNE_METHODS.includes(method)) {
+    const near = nearestNames(String(method), PRUNE_METHODS, 1)[0] ?? "";
     throw new RangeError(
-      `prune: method "${String(method)}" is none of ${METHODS.join(", ")}; nearest: ${near}`,
+      `prune: method "${String(method)}" is none of ${PRUNE_METHODS.join(", ")}; nearest: ${near}`,
     );
   }
   const amounts = new Map(Object.entries(options.amounts ?? {}));

@@ -1,25 +1,9 @@
 /** @file Options of pruning, under torch.nn.utils.prune's names. */
 import { z } from "@hono/zod-openapi";
-import {
-  asJson,
-  BOUNDS,
-  choice,
-  jsonSchema,
-  list,
-  number,
-  type Option,
-  querySchema,
-} from "./option-text.ts";
-import { notForMethod } from "./quantize-options.ts";
+import { PRUNE_METHODS } from "../prune/options.ts";
+import { type OptionTable, refuseOptionsOfOthers, schemasOf } from "./option-table.ts";
+import { asJson, choice, list, number } from "./option-text.ts";
 
-const METHODS = [
-  "l1_unstructured",
-  "random_unstructured",
-  "ln_structured",
-  "random_structured",
-  "global_unstructured",
-  "n_m",
-];
 const STRUCTURED = ["ln_structured", "random_structured"];
 
 const amount = z
@@ -39,8 +23,8 @@ function amountFromText(text: string | string[]): unknown {
 const wordOrNumber = (text: string | string[]) =>
   typeof text === "string" && /^-?[\d.]+$/.test(text) ? Number(text) : text;
 
-const TABLE: Readonly<Record<string, { option: Option; methods?: readonly string[] }>> = {
-  method: { option: choice(METHODS, "Default l1_unstructured.") },
+const TABLE: OptionTable = {
+  method: { option: choice(PRUNE_METHODS, "Default l1_unstructured.") },
   amount: { option: { schema: amount, fromText: amountFromText } },
   amounts: {
     option: {
@@ -50,7 +34,7 @@ const TABLE: Readonly<Record<string, { option: Option; methods?: readonly string
       }),
       fromText: asJson,
     },
-    methods: METHODS.filter((method) => method !== "global_unstructured" && method !== "n_m"),
+    methods: PRUNE_METHODS.filter((method) => method !== "global_unstructured" && method !== "n_m"),
   },
   n: {
     option: {
@@ -104,14 +88,11 @@ const TABLE: Readonly<Record<string, { option: Option; methods?: readonly string
   op_types: { option: list("Only these op types.", "Conv") },
 };
 
-const options = {
-  ...Object.fromEntries(Object.entries(TABLE).map(([name, { option }]) => [name, option])),
-  ...BOUNDS,
-};
+const { names, json, query } = schemasOf(TABLE);
 
-export const PRUNE_OPTION_NAMES = Object.keys(options);
-export const PruneOptions = jsonSchema(options).openapi("PruneOptions");
-export const PruneQuery = querySchema(options);
+export const PRUNE_OPTION_NAMES = names;
+export const PruneOptions = json.openapi("PruneOptions");
+export const PruneQuery = query;
 
 /**
  * The options as the engine takes them.
@@ -119,9 +100,6 @@ export const PruneQuery = querySchema(options);
  */
 export function pruneRequest(given: Record<string, unknown>) {
   const { method = "l1_unstructured" } = given as { method?: string };
-  const wrong = Object.keys(given).filter(
-    (name) => TABLE[name]?.methods?.includes(method) === false,
-  );
-  if (wrong.length > 0) throw notForMethod(wrong, `method=${method} does not have this option`);
+  refuseOptionsOfOthers(TABLE, given, method, `method=${method}`);
   return { operation: "prune" as const, options: given };
 }

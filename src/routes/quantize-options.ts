@@ -3,16 +3,12 @@ import { z } from "@hono/zod-openapi";
 import { PRESETS } from "../quantize/presets.ts";
 import { ApiError } from "../problem/api-error.ts";
 import {
-  asList,
-  BOUNDS,
-  choice,
-  flag,
-  jsonSchema,
-  list,
-  number,
-  type Option,
-  querySchema,
-} from "./option-text.ts";
+  type OptionTable,
+  optionsRefused,
+  refuseOptionsOfOthers,
+  schemasOf,
+} from "./option-table.ts";
+import { asList, choice, flag, list, number } from "./option-text.ts";
 
 const METHODS = ["auto", "dynamic", "static", "weight_only", "float16", "bfloat16"];
 
@@ -24,135 +20,128 @@ const EIGHT_BIT = ["dynamic", "weight_only", "dtype"];
 const BLOCKS = ["weight_only", "dtype"];
 const HALF = ["float16", "bfloat16", "dtype"];
 
-const TABLE: Readonly<Record<string, { option: Option; methods: readonly string[] | undefined }>> =
-  {
-    method: {
-      option: choice(
-        METHODS,
-        "`auto` (default) tries the methods that fit and keeps the smallest result that stays close. `static` is not available yet.",
-      ),
-      methods: undefined,
+const TABLE: OptionTable = {
+  method: {
+    option: choice(
+      METHODS,
+      "`auto` (default) tries the methods that fit and keeps the smallest result that stays close. `static` is not available yet.",
+    ),
+    methods: undefined,
+  },
+  dtype: {
+    option: choice(Object.keys(PRESETS), "A preset by transformers.js' name, instead of `method`."),
+    methods: undefined,
+  },
+  weight_type: {
+    option: choice(["qint8", "quint8"], "Type of 8-bit weights (default qint8)."),
+    methods: ["dynamic", "weight_only"],
+  },
+  per_channel: {
+    option: flag("One scale per channel (default: true for weight_only, false for dynamic)."),
+    methods: EIGHT_BIT,
+  },
+  reduce_range: {
+    option: flag("7-bit weights, for CPUs whose 8-bit products saturate (default false)."),
+    methods: ["dynamic"],
+  },
+  nodes_to_quantize: {
+    option: list("Only these nodes, by name.", "/fc1/MatMul"),
+    methods: [...ALL, "dtype"],
+  },
+  nodes_to_exclude: {
+    option: list("Never these nodes, by name.", "/lm_head/MatMul"),
+    methods: [...ALL, "dtype"],
+  },
+  op_types_to_quantize: {
+    option: list("Only these op types.", "MatMul"),
+    methods: [...ALL, "dtype"],
+  },
+  bits: {
+    option: {
+      schema: blockBits.openapi({
+        type: "integer",
+        enum: [2, 4, 8],
+        description: "Bits per weight (default 8).",
+        example: 4,
+      }),
+      fromText: (text) => (/^[248]$/.test(String(text)) ? Number(text) : text),
     },
-    dtype: {
-      option: choice(
-        Object.keys(PRESETS),
-        "A preset by transformers.js' name, instead of `method`.",
-      ),
-      methods: undefined,
+    methods: ["weight_only"],
+  },
+  block_size: {
+    option: number(
+      z.number().int().min(1),
+      "Weights that share a scale: 16, 32, 64, 128 or 256 (default 32).",
+      32,
+    ),
+    methods: BLOCKS,
+  },
+  is_symmetric: { option: flag("Blocks without zero points (default false)."), methods: BLOCKS },
+  accuracy_level: {
+    option: number(
+      z.number().int().min(0).max(4),
+      "MatMulNBits' accuracy_level (default 0: unset).",
+      4,
+    ),
+    methods: BLOCKS,
+  },
+  quant_format: {
+    option: choice(
+      ["QOperator", "QDQ"],
+      "MatMulNBits and GatherBlockQuantized, or DequantizeLinear with blocks (default QOperator).",
+    ),
+    methods: ["weight_only"],
+  },
+  algorithm: {
+    option: choice(["rtn", "hqq", "bnb4"], "How blocks are quantized (default rtn)."),
+    methods: ["weight_only"],
+  },
+  quant_type: {
+    option: choice(["nf4", "fp4"], "The code of bnb4 (default nf4)."),
+    methods: ["weight_only"],
+  },
+  keep_io_types: {
+    option: {
+      schema: z.union([z.boolean(), z.array(z.string())]).openapi({
+        description: "Graph inputs and outputs stay float32: all, none (default), or these.",
+        example: true,
+      }),
+      fromText: (text) =>
+        text === "true" || text === "" ? true : text === "false" ? false : asList(text),
     },
-    weight_type: {
-      option: choice(["qint8", "quint8"], "Type of 8-bit weights (default qint8)."),
-      methods: ["dynamic", "weight_only"],
-    },
-    per_channel: {
-      option: flag("One scale per channel (default: true for weight_only, false for dynamic)."),
-      methods: EIGHT_BIT,
-    },
-    reduce_range: {
-      option: flag("7-bit weights, for CPUs whose 8-bit products saturate (default false)."),
-      methods: ["dynamic"],
-    },
-    nodes_to_quantize: {
-      option: list("Only these nodes, by name.", "/fc1/MatMul"),
-      methods: [...ALL, "dtype"],
-    },
-    nodes_to_exclude: {
-      option: list("Never these nodes, by name.", "/lm_head/MatMul"),
-      methods: [...ALL, "dtype"],
-    },
-    op_types_to_quantize: {
-      option: list("Only these op types.", "MatMul"),
-      methods: [...ALL, "dtype"],
-    },
-    bits: {
-      option: {
-        schema: blockBits.openapi({
-          type: "integer",
-          enum: [2, 4, 8],
-          description: "Bits per weight (default 8).",
-          example: 4,
-        }),
-        fromText: (text) => (/^[248]$/.test(String(text)) ? Number(text) : text),
-      },
-      methods: ["weight_only"],
-    },
-    block_size: {
-      option: number(
-        z.number().int().min(1),
-        "Weights that share a scale: 16, 32, 64, 128 or 256 (default 32).",
-        32,
-      ),
-      methods: BLOCKS,
-    },
-    is_symmetric: { option: flag("Blocks without zero points (default false)."), methods: BLOCKS },
-    accuracy_level: {
-      option: number(
-        z.number().int().min(0).max(4),
-        "MatMulNBits' accuracy_level (default 0: unset).",
-        4,
-      ),
-      methods: BLOCKS,
-    },
-    quant_format: {
-      option: choice(
-        ["QOperator", "QDQ"],
-        "MatMulNBits and GatherBlockQuantized, or DequantizeLinear with blocks (default QOperator).",
-      ),
-      methods: ["weight_only"],
-    },
-    algorithm: {
-      option: choice(["rtn", "hqq", "bnb4"], "How blocks are quantized (default rtn)."),
-      methods: ["weight_only"],
-    },
-    quant_type: {
-      option: choice(["nf4", "fp4"], "The code of bnb4 (default nf4)."),
-      methods: ["weight_only"],
-    },
-    keep_io_types: {
-      option: {
-        schema: z.union([z.boolean(), z.array(z.string())]).openapi({
-          description: "Graph inputs and outputs stay float32: all, none (default), or these.",
-          example: true,
-        }),
-        fromText: (text) =>
-          text === "true" || text === "" ? true : text === "false" ? false : asList(text),
-      },
-      methods: HALF,
-    },
-    op_block_list: {
-      option: list("Op types that stay float32, instead of the usual list.", "Resize"),
-      methods: HALF,
-    },
-    node_block_list: {
-      option: list("Nodes that stay float32, by name.", "/head/Softmax"),
-      methods: HALF,
-    },
-    min_positive_val: {
-      option: number(
-        z.number().positive(),
-        "Smaller magnitudes become this one (default 5.96e-8).",
-        5.96e-8,
-      ),
-      methods: ["float16", "dtype"],
-    },
-    max_finite_val: {
-      option: number(
-        z.number().positive(),
-        "Larger finite magnitudes become this one (default 65504).",
-        65504,
-      ),
-      methods: ["float16", "dtype"],
-    },
-  };
-
-const options = {
-  ...Object.fromEntries(Object.entries(TABLE).map(([name, { option }]) => [name, option])),
-  ...BOUNDS,
+    methods: HALF,
+  },
+  op_block_list: {
+    option: list("Op types that stay float32, instead of the usual list.", "Resize"),
+    methods: HALF,
+  },
+  node_block_list: {
+    option: list("Nodes that stay float32, by name.", "/head/Softmax"),
+    methods: HALF,
+  },
+  min_positive_val: {
+    option: number(
+      z.number().positive(),
+      "Smaller magnitudes become this one (default 5.96e-8).",
+      5.96e-8,
+    ),
+    methods: ["float16", "dtype"],
+  },
+  max_finite_val: {
+    option: number(
+      z.number().positive(),
+      "Larger finite magnitudes become this one (default 65504).",
+      65504,
+    ),
+    methods: ["float16", "dtype"],
+  },
 };
 
-export const QUANTIZE_OPTION_NAMES = Object.keys(options);
-export const QuantizeOptions = jsonSchema(options).openapi("QuantizeOptions");
-export const QuantizeQuery = querySchema(options);
+const { names, json, query } = schemasOf(TABLE);
+
+export const QUANTIZE_OPTION_NAMES = names;
+export const QuantizeOptions = json.openapi("QuantizeOptions");
+export const QuantizeQuery = query;
 
 /**
  * The options as the engine takes them.
@@ -167,27 +156,13 @@ export function quantizeRequest(given: Record<string, unknown>) {
     );
   }
   if (dtype !== undefined && given["method"] !== undefined) {
-    throw notForMethod(
+    throw optionsRefused(
       ["method"],
       "dtype stands for a method with its options: give one of the two",
     );
   }
   const chosen = dtype === undefined ? String(method) : "dtype";
-  const wrong = Object.keys(given).filter(
-    (name) => TABLE[name]?.methods?.includes(chosen) === false,
-  );
-  if (wrong.length > 0) {
-    const label = dtype === undefined ? `method=${chosen}` : `dtype=${JSON.stringify(dtype)}`;
-    throw notForMethod(wrong, `${label} does not have this option`);
-  }
+  const label = dtype === undefined ? `method=${chosen}` : `dtype=${JSON.stringify(dtype)}`;
+  refuseOptionsOfOthers(TABLE, given, chosen, label);
   return { operation: "quantize" as const, options: given };
-}
-
-export function notForMethod(paths: readonly string[], message: string): ApiError {
-  const errors = paths.map((path) => ({ path, message }));
-  return new ApiError(
-    "invalid_request",
-    errors.map(({ path }) => `${path}: ${message}`).join("; "),
-    { errors },
-  );
 }
