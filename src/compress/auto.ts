@@ -8,10 +8,15 @@
 import type { Arena } from "../kernels/arena.ts";
 import type { Model } from "../onnx/model.ts";
 import { type Candidate, makeCandidate } from "./candidate.ts";
-import type { Step } from "./methods.ts";
-import { type Attempt, type Bounds, CompressRefusal } from "./types.ts";
-import { boundsProblem, type Verified, type Verifier } from "./verification.ts";
-import { describeSteps } from "./methods.ts";
+import { describeSteps, type Step } from "./methods.ts";
+import {
+  type Attempt,
+  type Bounds,
+  CompressRefusal,
+  type RefusalCode,
+  type Verification,
+} from "./types.ts";
+import { boundsProblem, isMeasured, type Verified, type Verifier } from "./verification.ts";
 
 /**
  * What "close" means where the caller gives no bound. Set by hand while looking at PP-OCR's recognizer, on 200
@@ -20,8 +25,8 @@ import { describeSteps } from "./methods.ts";
  * results that are good on real inputs. Callers who know better give samples or bounds.
  */
 const DEFAULT_BOUNDS: Required<Bounds> = { min_sqnr_db: 15, min_cosine: 0.98 };
-/** Classifier outputs have to agree on the winner this often. */
-const MIN_ARGMAX_AGREEMENT = 0.9;
+/** Classifier outputs have to agree on the winner this often, and whole numbers have to be equal this often. */
+const MIN_AGREEMENT = 0.9;
 
 const SAFE: readonly Step[] = [{ method: "weight_only", options: {} }];
 
@@ -34,15 +39,14 @@ const CANDIDATES: readonly (readonly Step[])[] = [
   [{ method: "float16", options: { keep_io_types: true } }],
 ];
 
-export interface AutoChoice {
-  candidate: Candidate;
-  verified: Verified;
-  tried: Attempt[];
-}
+export type AutoOutcome = { tried: Attempt[] } & (
+  | { chosen: { candidate: Candidate; verified: Verified } }
+  | { chosen: undefined; code: RefusalCode; message: string }
+);
 
 /**
  * @param shared options that hold for every candidate (nodes_to_exclude …)
- * @throws CompressRefusal `nothing_to_gain` or `not_close_enough`, with what was tried in the message
+ * @returns the candidate, or why none will do: `nothing_to_gain` or `not_close_enough`
  */
 export async function chooseAutomatically(
   model: Model,
@@ -51,7 +55,7 @@ export async function chooseAutomatically(
   bounds: Bounds,
   verifier: Verifier,
   arena: Arena,
-): Promise<AutoChoice> {
+): Promise<AutoOutcome> {
   const tried: Attempt[] = [];
   const runnable = verifier.skipReason(0) === undefined;
   const candidates: Candidate[] = [];
@@ -76,12 +80,9 @@ export async function chooseAutomatically(
   }
   candidates.sort((a, b) => a.byteLength - b.byteLength);
   if (candidates.length === 0) {
-    throw new CompressRefusal(
-      "nothing_to_gain",
-      `no method makes the model smaller (${summary(tried)})`,
-    );
+    const message = `no method makes the model smaller (${summary(tried)})`;
+    return { tried, chosen: undefined, code: "nothing_to_gain", message };
   }
-  const wanted = { ...DEFAULT_BOUNDS, ...bounds };
   for (const candidate of candidates) {
     const verified = await verifier.verify(candidate);
     const { verification } = verified;
@@ -89,12 +90,13 @@ export async function chooseAutomatically(
     record.minCosine = verification.minCosine;
     record.minSqnrDb = verification.minSqnrDb;
     tried.push(record);
-    const problem = closenessProblem(verified, wanted, bounds, isSafe(candidate));
-    if (!problem) return { candidate, verified, tried };
+    const problem = closenessProblem(verification, bounds, isSafe(candidate));
+    if (!problem) return { tried, chosen: { candidate, verified } };
     record.outcome = verification.loaded || !runnable ? "refused" : "failed";
     record.reason = problem;
   }
-  throw new CompressRefusal("not_close_enough", `no method stays close enough (${summary(tried)})`);
+  const message = `no method stays close enough (${summary(tried)})`;
+  return { tried, chosen: undefined, code: "not_close_enough", message };
 }
 
 /** The options that a caller may give to `auto` as well, where the method has them. */
@@ -113,29 +115,37 @@ function isSafe(candidate: Candidate): boolean {
 }
 
 function closenessProblem(
-  { verification }: Verified,
-  wanted: Bounds,
+  verification: Verification,
   asked: Bounds,
   safe: boolean,
 ): string | undefined {
-  if (!verification.ran) {
-    // Where the original cannot be run, only the method that leaves the activations alone is trusted.
-    const blind = boundsProblem(verification, asked);
-    if (blind) return blind;
-    if (verification.loaded || verification.runtime === null) {
-      return safe ? undefined : `it could not be run: ${verification.reason}`;
-    }
-    return verification.reason ?? "it does not load";
+  const { loaded, outputs, reason, runtime } = verification;
+  const missed = boundsProblem(verification, asked);
+  if (missed) return missed;
+  if (runtime !== null && !loaded) return reason ?? "it does not load";
+  if (!isMeasured(verification)) {
+    // Where nothing tells how close it is, only the method that leaves the activations alone is trusted.
+    const why = reason ?? "no output says how close it is";
+    return safe ? undefined : `its closeness could not be measured: ${why}`;
   }
-  const problem = boundsProblem(verification, wanted);
-  if (problem) return problem;
-  const flipped = verification.outputs.find(
-    ({ argmaxAgreement }) => argmaxAgreement !== null && argmaxAgreement < MIN_ARGMAX_AGREEMENT,
-  );
-  return (
-    flipped &&
-    `the largest element of "${flipped.name}" agrees in only ${flipped.argmaxAgreement} of the rows`
-  );
+  const far = boundsProblem(verification, defaultsFor(verification, asked));
+  if (far) return far;
+  for (const { name, argmaxAgreement, equal } of outputs) {
+    if (argmaxAgreement !== null && argmaxAgreement < MIN_AGREEMENT) {
+      return `the largest element of "${name}" agrees in only ${argmaxAgreement} of the rows`;
+    }
+    if (equal !== null && equal < MIN_AGREEMENT) return `only ${equal} of "${name}" is equal`;
+  }
+  return undefined;
+}
+
+/** The default bounds on what was measured and the caller has not bounded. */
+function defaultsFor({ minCosine, minSqnrDb }: Verification, asked: Bounds): Bounds {
+  const { min_cosine, min_sqnr_db } = { ...DEFAULT_BOUNDS, ...asked };
+  return {
+    ...(minCosine === null ? {} : { min_cosine }),
+    ...(minSqnrDb === null ? {} : { min_sqnr_db }),
+  };
 }
 
 function attempt(

@@ -4,7 +4,7 @@ import type { PassReport } from "../graph/report.ts";
 import type { Arena } from "../kernels/arena.ts";
 import type { Model } from "../onnx/model.ts";
 import { MemorySink } from "../onnx/source.ts";
-import { MAX_FILE_BYTES, type ModelPlan, planModel } from "../onnx/write-model.ts";
+import { type ModelPlan, planModel } from "../onnx/write-model.ts";
 import { runSteps, type Step } from "./methods.ts";
 
 export interface Candidate {
@@ -27,7 +27,7 @@ export async function makeCandidate(
 ): Promise<Candidate> {
   const copy = cloneModel(model);
   const report = await runSteps(copy, steps, arena);
-  const plan = planFile(copy);
+  const plan = planModel(copy, { external: { location: EXTERNAL_LOCATION, onlyIfNeeded: true } });
   return {
     steps,
     model: copy,
@@ -35,13 +35,6 @@ export async function makeCandidate(
     plan,
     byteLength: plan.byteLength + (plan.external?.byteLength ?? 0),
   };
-}
-
-/** One file where it fits, else the weights beside it. */
-function planFile(model: Model): ModelPlan {
-  const whole = planModel(model, { external: { location: EXTERNAL_LOCATION } });
-  const bytes = whole.byteLength + (whole.external?.byteLength ?? 0);
-  return bytes > MAX_FILE_BYTES - (1 << 20) ? whole : planModel(model);
 }
 
 /** The candidate's file; only for candidates without external data. */

@@ -1,44 +1,33 @@
 /**
  * @file A compression from bytes to bytes: read, check, apply, verify, report.
  */
+import { checkModel } from "../graph/check.ts";
+import { emptyReport } from "../graph/report.ts";
 import { Arena } from "../kernels/arena.ts";
 import type { Model } from "../onnx/model.ts";
 import { readModel } from "../onnx/read-model.ts";
-import { type ByteSink, MemorySource } from "../onnx/source.ts";
-import type { PlannedFile } from "../onnx/write-model.ts";
-import { checkModel } from "../graph/check.ts";
-import { presetFor } from "../quantize/presets.ts";
+import { MemorySource } from "../onnx/source.ts";
+import { alreadyQuantized } from "../quantize/quantized.ts";
 import { chooseAutomatically } from "./auto.ts";
 import { type Candidate, makeCandidate } from "./candidate.ts";
-import { describeSteps, type Options, type Step } from "./methods.ts";
+import { describeSteps, type Step } from "./methods.ts";
 import { OPERATORS } from "./operator-table.ts";
+import { outputFiles } from "./output-files.ts";
+import { parseRequest, type Wanted } from "./request.ts";
 import {
   type Attempt,
-  type Bounds,
   type CompressEnvironment,
   type CompressionReport,
   CompressRefusal,
   type CompressRequest,
   type Compressed,
   type ModelInput,
-  type OutputFile,
   type Samples,
+  type Verification,
 } from "./types.ts";
-import { boundsProblem, type Verified, Verifier } from "./verification.ts";
+import { boundsProblem, notRun, Verifier } from "./verification.ts";
 
 const DEFAULT_ARENA_BYTES = 16 << 20;
-
-/** Options of the compression itself; the rest are the method's. */
-interface Request {
-  operation: CompressRequest["operation"];
-  /** As asked for, for the report. */
-  asked: Options;
-  /** `undefined`: auto. */
-  steps: readonly Step[] | undefined;
-  shared: Options;
-  bounds: Bounds;
-  verify: boolean;
-}
 
 /**
  * Compresses a model. Small results are complete when this returns; of large ones the weights are read and
@@ -53,8 +42,9 @@ export async function compress(
   environment: CompressEnvironment,
   samples?: Samples,
 ): Promise<Compressed> {
-  const wanted = parseRequest(request);
-  const { model, byteLength, inMemory } = await openModel(input);
+  const opened = await openModel(input);
+  const { model, byteLength, inMemory } = opened;
+  const wanted = parseRequest(request, model);
   environment.signal?.throwIfAborted();
   const arena = await Arena.create(
     environment.kernels,
@@ -63,58 +53,10 @@ export async function compress(
   const runtime = wanted.verify ? environment.runtime : undefined;
   const verifier = new Verifier(model, byteLength, inMemory, runtime, samples);
   environment.onProgress?.(0, "planning");
-  if (!wanted.steps) {
-    const choice = await chooseAutomatically(
-      model,
-      byteLength,
-      wanted.shared,
-      wanted.bounds,
-      verifier,
-      arena,
-    );
-    const method = describeSteps(choice.candidate.steps);
-    return finish(
-      report(wanted, method, byteLength, choice.candidate, choice.verified, choice.tried),
-      choice,
-      environment,
-    );
-  }
-  const candidate = await makeCandidate(model, wanted.steps, arena);
-  const unverified = report(
-    wanted,
-    describeSteps(wanted.steps),
-    byteLength,
-    candidate,
-    undefined,
-    [],
-  );
-  refuseWithoutGain(wanted, unverified);
-  environment.onProgress?.(0, "verifying");
-  const verified = await verifier.verify(candidate);
-  const complete = report(wanted, describeSteps(wanted.steps), byteLength, candidate, verified, []);
-  refuseBadResult(complete, wanted.bounds, runtime !== undefined && verified.bytes !== undefined);
-  return finish(complete, { candidate, verified }, environment);
-}
-
-function parseRequest({ operation, options }: CompressRequest): Request {
-  const { method, dtype, verify, min_sqnr_db, min_cosine, ...rest } = options;
-  const bounds: Bounds = {};
-  if (typeof min_sqnr_db === "number") bounds.min_sqnr_db = min_sqnr_db;
-  if (typeof min_cosine === "number") bounds.min_cosine = min_cosine;
-  const common = { operation, asked: options, bounds, verify: verify !== false, shared: rest };
-  if (operation === "prune") {
-    const steps = [{ method: "prune", options: method === undefined ? rest : { method, ...rest } }];
-    return { ...common, steps };
-  }
-  if (typeof dtype === "string") {
-    const steps = presetFor(dtype).passes.map((pass) => ({
-      method: pass.method,
-      options: { ...pass.options, ...rest },
-    }));
-    return { ...common, steps };
-  }
-  if (typeof method !== "string" || method === "auto") return { ...common, steps: undefined };
-  return { ...common, steps: [{ method, options: rest }] };
+  const { candidate, bytes, report } = wanted.steps
+    ? await applySteps(wanted, wanted.steps, opened, verifier, arena, environment)
+    : await applyAuto(wanted, opened, verifier, arena);
+  return { report, files: outputFiles(candidate, bytes, environment) };
 }
 
 interface OpenedModel {
@@ -141,119 +83,110 @@ async function openModel({ source, external }: ModelInput): Promise<OpenedModel>
   return { model, byteLength, inMemory };
 }
 
-function report(
-  request: Request,
-  method: string,
-  bytesBefore: number,
-  candidate: Candidate,
-  verified: Verified | undefined,
-  tried: Attempt[],
-): CompressionReport {
-  const bytesAfter = candidate.byteLength;
-  return {
-    operation: request.operation,
-    method,
-    options: request.asked,
-    bytesBefore,
-    bytesAfter,
-    ratio: bytesBefore / bytesAfter,
-    verification: verified?.verification ?? {
-      loaded: false,
-      ran: false,
-      reason: "the result was refused before it was run",
-      runtime: null,
-      inputs: null,
-      outputs: [],
-      minCosine: null,
-      minSqnrDb: null,
-    },
-    tried,
-    ...candidate.report,
-  };
+interface Result {
+  candidate: Candidate;
+  bytes: Uint8Array | undefined;
+  report: CompressionReport;
 }
 
-function refuseWithoutGain(request: Request, complete: CompressionReport): void {
-  if (complete.changed.length === 0) {
-    const reasons = [
-      ...new Set(complete.kept.map(({ reason }) => reason)),
-      ...complete.notes,
-    ].slice(0, 5);
-    throw new CompressRefusal(
-      "nothing_to_gain",
-      `no weight was changed: ${reasons.join("; ") || "the model has none that the method takes"}`,
-      complete,
-    );
+async function applyAuto(
+  wanted: Wanted,
+  { model, byteLength }: OpenedModel,
+  verifier: Verifier,
+  arena: Arena,
+): Promise<Result> {
+  const outcome = await chooseAutomatically(
+    model,
+    byteLength,
+    wanted.shared,
+    wanted.bounds,
+    verifier,
+    arena,
+  );
+  const { tried, chosen } = outcome;
+  if (!chosen) {
+    const { code, message } = outcome;
+    const hint = code === "nothing_to_gain" ? quantizedHint(model) : "";
+    const nothing = makeReport(wanted, "auto", byteLength, undefined, notRun(message), tried);
+    throw new CompressRefusal(code, `${message}${hint}`, nothing);
   }
-  const { bytesBefore, bytesAfter } = complete;
-  if (
-    bytesAfter > bytesBefore ||
-    (bytesAfter === bytesBefore && request.operation === "quantize")
-  ) {
-    throw new CompressRefusal(
-      "nothing_to_gain",
-      `the result would be ${bytesAfter} bytes, the model is ${bytesBefore}: scales, zero points and nodes outweigh what the weights save`,
-      complete,
-    );
-  }
+  const { candidate, verified } = chosen;
+  const method = describeSteps(candidate.steps);
+  const report = makeReport(wanted, method, byteLength, candidate, verified.verification, tried);
+  return { candidate, bytes: verified.bytes, report };
 }
 
-function refuseBadResult(complete: CompressionReport, bounds: Bounds, wasRun: boolean): void {
-  const { verification } = complete;
-  if (wasRun && !verification.loaded) {
+async function applySteps(
+  wanted: Wanted,
+  steps: readonly Step[],
+  { model, byteLength }: OpenedModel,
+  verifier: Verifier,
+  arena: Arena,
+  environment: CompressEnvironment,
+): Promise<Result> {
+  const candidate = await makeCandidate(model, steps, arena);
+  const report = (verification: Verification) =>
+    makeReport(wanted, describeSteps(steps), byteLength, candidate, verification, []);
+  refuseWithoutGain(report(notRun("the result was refused before it was run")), model);
+  environment.onProgress?.(0, "verifying");
+  const { bytes, verification } = await verifier.verify(candidate);
+  const complete = report(verification);
+  if (bytes && !verification.loaded) {
     throw new CompressRefusal(
       "does_not_load",
       verification.reason ?? "the result does not load",
       complete,
     );
   }
-  const problem = boundsProblem(verification, bounds);
+  const problem = boundsProblem(verification, wanted.bounds);
   if (problem) throw new CompressRefusal("not_close_enough", problem, complete);
+  return { candidate, bytes, report: complete };
 }
 
-function finish(
-  complete: CompressionReport,
-  { candidate, verified }: { candidate: Candidate; verified: Verified },
-  environment: CompressEnvironment,
-): Compressed {
-  const progress = new Progress(candidate.byteLength, environment);
-  const main: PlannedFile = verified.bytes ? inMemoryFile(verified.bytes) : candidate.plan;
-  const files: OutputFile[] = [outputFile(null, main, progress)];
-  const { external } = candidate.plan;
-  if (external) files.push(outputFile(external.location, external, progress));
-  return { report: complete, files };
-}
-
-function inMemoryFile(bytes: Uint8Array): PlannedFile {
-  return { byteLength: bytes.length, write: async (sink) => await sink.write(bytes) };
-}
-
-function outputFile(location: string | null, file: PlannedFile, progress: Progress): OutputFile {
+/** @param candidate `undefined` where none was good: the model stays as it was */
+function makeReport(
+  wanted: Wanted,
+  method: string,
+  bytesBefore: number,
+  candidate: Candidate | undefined,
+  verification: Verification,
+  tried: Attempt[],
+): CompressionReport {
+  const bytesAfter = candidate?.byteLength ?? bytesBefore;
   return {
-    location,
-    byteLength: file.byteLength,
-    write: (sink) => file.write(progress.watch(sink)),
+    operation: wanted.operation,
+    method,
+    options: wanted.asked,
+    bytesBefore,
+    bytesAfter,
+    ratio: bytesBefore / bytesAfter,
+    verification,
+    tried,
+    ...(candidate?.report ?? emptyReport()),
   };
 }
 
-/** Counts what is written, and stops it when the signal says so. */
-class Progress {
-  readonly #total: number;
-  readonly #environment: CompressEnvironment;
-  #written = 0;
-
-  constructor(total: number, environment: CompressEnvironment) {
-    this.#total = total;
-    this.#environment = environment;
+function refuseWithoutGain(report: CompressionReport, model: Model): void {
+  const { bytesBefore, bytesAfter, changed, kept, notes, operation } = report;
+  if (changed.length === 0) {
+    const reasons = [...new Set(kept.map(({ reason }) => reason)), ...notes].slice(0, 5);
+    const why = reasons.join("; ") || "the model has none that the method takes";
+    throw new CompressRefusal(
+      "nothing_to_gain",
+      `no weight was changed: ${why}${quantizedHint(model)}`,
+      report,
+    );
   }
-
-  watch(sink: ByteSink): ByteSink {
-    return {
-      write: (bytes) => {
-        this.#environment.signal?.throwIfAborted();
-        this.#written += bytes.length;
-        this.#environment.onProgress?.(this.#written / this.#total, "writing");
-        return sink.write(bytes);
-      },
-    };
+  if (bytesAfter > bytesBefore || (bytesAfter === bytesBefore && operation === "quantize")) {
+    throw new CompressRefusal(
+      "nothing_to_gain",
+      `the result would be ${bytesAfter} bytes, the model is ${bytesBefore}: scales, zero points and nodes outweigh what the weights save`,
+      report,
+    );
   }
+}
+
+function quantizedHint(model: Model): string {
+  const { summary } = alreadyQuantized(model);
+  return summary ? `; ${summary}` : "";
 }

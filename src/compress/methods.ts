@@ -4,6 +4,7 @@ import { joinReports, type PassReport } from "../graph/report.ts";
 import type { Arena } from "../kernels/arena.ts";
 import { OnnxError } from "../onnx/errors.ts";
 import type { Model } from "../onnx/model.ts";
+import { LAST_CLASSIFIED_OPSET } from "../opset/adapters/table.ts";
 import { liftOpset } from "../opset/lift.ts";
 import { pruneModel } from "../prune/prune.ts";
 import { quantizeDynamic } from "../quantize/dynamic.ts";
@@ -50,12 +51,15 @@ export interface Step {
 export function describeSteps(steps: readonly Step[]): string {
   return steps
     .map(({ method, options }) =>
-      [method, ...Object.entries(options).map(([name, value]) => `${name}=${String(value)}`)].join(
+      [method, ...Object.entries(options).map(([name, value]) => `${name}=${spell(value)}`)].join(
         " ",
       ),
     )
     .join(", then ");
 }
+
+const spell = (value: unknown): string =>
+  typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 
 /**
  * Runs the steps one after the other on `model`, which they change; lifts its opset first where a step needs it.
@@ -81,13 +85,17 @@ export async function runSteps(
 async function lift(model: Model, needed: number, method: string): Promise<string[]> {
   const opset = opsetVersion(model);
   if (opset === undefined || opset >= needed) return [];
-  try {
-    return [`opset ${opset} was lifted to ${needed}`, ...(await liftOpset(model, needed))];
-  } catch (error) {
-    if (!(error instanceof OnnxError)) throw error;
-    throw new CompressRefusal(
+  const cannot = (why: string) =>
+    new CompressRefusal(
       "not_applicable",
-      `${method} needs opset ${needed}, the model imports ${opset}, and it cannot be lifted: ${error.message}`,
+      `${method} needs opset ${needed}, the model imports ${opset}, and it cannot be lifted: ${why}`,
     );
+  if (needed > LAST_CLASSIFIED_OPSET) {
+    throw cannot(`models are lifted up to opset ${LAST_CLASSIFIED_OPSET}; export it anew`);
+  }
+  try {
+    return await liftOpset(model, needed);
+  } catch (error) {
+    throw error instanceof OnnxError ? cannot(error.message) : error;
   }
 }

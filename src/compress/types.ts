@@ -68,7 +68,7 @@ export interface Attempt {
   bytes: number | null;
   minSqnrDb: number | null;
   minCosine: number | null;
-  outcome: "chosen" | "passed" | "refused" | "failed";
+  outcome: "chosen" | "refused" | "failed";
   reason: string | null;
 }
 

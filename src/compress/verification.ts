@@ -62,7 +62,8 @@ export class Verifier {
   }
 }
 
-function notRun(reason: string | null): Verification {
+/** For results that were not run, with the reason. */
+export function notRun(reason: string | null): Verification {
   return {
     loaded: false,
     ran: false,
@@ -75,18 +76,36 @@ function notRun(reason: string | null): Verification {
   };
 }
 
-/** Why a verified result is outside the bounds; `undefined` when it is inside. */
+/**
+ * Why a result does not meet the bounds; `undefined` when it does, and where none is given. What was asked for
+ * and cannot be measured is not met, unless the outputs are whole numbers that are all equal.
+ */
 export function boundsProblem(verification: Verification, bounds: Bounds): string | undefined {
-  const asked = bounds.min_cosine !== undefined || bounds.min_sqnr_db !== undefined;
-  if (!asked) return undefined;
-  if (!verification.ran)
-    return `closeness was asked for and could not be measured: ${verification.reason}`;
-  const { minCosine, minSqnrDb } = verification;
-  if (bounds.min_cosine !== undefined && minCosine !== null && minCosine < bounds.min_cosine) {
-    return `cosine ${minCosine.toFixed(6)} is below min_cosine ${bounds.min_cosine}`;
+  return (
+    boundProblem(verification, "cosine", verification.minCosine, "min_cosine", bounds) ??
+    boundProblem(verification, "SQNR in dB", verification.minSqnrDb, "min_sqnr_db", bounds)
+  );
+}
+
+function boundProblem(
+  { ran, reason, outputs }: Verification,
+  what: string,
+  value: number | null,
+  name: keyof Bounds,
+  bounds: Bounds,
+): string | undefined {
+  const bound = bounds[name];
+  if (bound === undefined) return undefined;
+  if (!ran) return `${name} was asked for and could not be measured: ${reason}`;
+  if (value !== null) {
+    return value < bound ? `${what} ${value.toFixed(6)} is below ${name} ${bound}` : undefined;
   }
-  if (bounds.min_sqnr_db !== undefined && minSqnrDb !== null && minSqnrDb < bounds.min_sqnr_db) {
-    return `SQNR ${minSqnrDb.toFixed(2)} dB is below min_sqnr_db ${bounds.min_sqnr_db}`;
-  }
-  return undefined;
+  if (outputs.length > 0 && outputs.every(({ equal }) => equal === 1)) return undefined;
+  return `${name} was asked for and could not be measured: no output has a ${what}`;
+}
+
+/** True where at least one number says how close the outputs are. */
+export function isMeasured({ ran, minCosine, minSqnrDb, outputs }: Verification): boolean {
+  const compared = minCosine !== null || minSqnrDb !== null;
+  return ran && (compared || outputs.some(({ equal }) => equal !== null));
 }

@@ -15,7 +15,7 @@ import { type ByteSink, MemorySink } from "./source.ts";
 import type { TensorData } from "./tensor-data.ts";
 
 /** Protobuf parsers take a signed 32-bit size. */
-export const MAX_FILE_BYTES = 2 ** 31 - 1;
+const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 /** External data starts on pages, so that it can be mapped. */
 const PAGE_BYTES = 4096;
@@ -28,6 +28,8 @@ export interface WriteOptions {
     location: string;
     /** Tensors from this size on are external (default 1024). */
     minBytes?: number;
+    /** Only where one file would pass 2 GiB. */
+    onlyIfNeeded?: boolean;
   };
 }
 
@@ -45,8 +47,31 @@ export interface ModelPlan extends PlannedFile {
  * @throws RangeError when the file would be 2 GiB or more, which needs `external`
  */
 export function planModel(model: Model, options: WriteOptions = {}): ModelPlan {
-  const external = options.external && new ExternalFile(options.external);
-  const place: PlaceData = (data) => external?.place(data);
+  const { external } = options;
+  if (!external) return planOne(encodeModel(model, nowhere));
+  if (external.onlyIfNeeded) {
+    const whole = encodeModel(model, nowhere);
+    if (whole.byteLength <= MAX_FILE_BYTES) return planOne(whole);
+  }
+  const beside = new ExternalFile(external);
+  const plan: ModelPlan = planOne(encodeModel(model, (data) => beside.place(data)));
+  if (beside.byteLength > 0) plan.external = beside;
+  return plan;
+}
+
+const nowhere: PlaceData = () => undefined;
+
+function planOne(message: Encoder): PlannedFile {
+  const { byteLength } = message;
+  if (byteLength > MAX_FILE_BYTES) {
+    throw new RangeError(
+      `onnx: the model's file would be ${byteLength} bytes, protobuf allows ${MAX_FILE_BYTES}: write the weights as external data`,
+    );
+  }
+  return { byteLength, write: (sink) => message.write(sink) };
+}
+
+function encodeModel(model: Model, place: PlaceData): Encoder {
   const out = new Encoder();
   out.int(1, model.irVersion);
   out.optionalText(2, model.producerName);
@@ -59,14 +84,7 @@ export function planModel(model: Model, options: WriteOptions = {}): ModelPlan {
   encodeEntries(out, 14, model.metadata);
   for (const definition of model.functions) out.message(25, encodeFunction(definition, place));
   out.raw(model.unknown);
-  if (out.byteLength > MAX_FILE_BYTES) {
-    throw new RangeError(
-      `onnx: the model's file would be ${out.byteLength} bytes, protobuf allows ${MAX_FILE_BYTES}: write the weights as external data`,
-    );
-  }
-  const plan: ModelPlan = { byteLength: out.byteLength, write: (sink) => out.write(sink) };
-  if (external && external.byteLength > 0) plan.external = external;
-  return plan;
+  return out;
 }
 
 /** The model's file in memory; for models that are known to be small. */

@@ -95,12 +95,21 @@ export function presetFor(dtype: string, model?: Model): Preset {
       `quantize: dtype "${dtype}" is none of auto, ${known.join(", ")}; nearest: ${nearestNames(dtype, known, 1).join()}`,
     );
   }
-  if (name !== "q8" || !model || hasUnsignedOperator(model)) return preset;
-  return { ...preset, passes: [dynamic("qint8")] };
+  if (!model) return preset;
+  const present = opTypesOf(model);
+  if (name === "q8" && UNSIGNED.isDisjointFrom(present)) {
+    return { ...preset, passes: [dynamic("qint8")] };
+  }
+  return { ...preset, passes: preset.passes.filter((pass) => hasWork(pass, present)) };
 }
 
-function hasUnsignedOperator(model: Model): boolean {
-  return [...Scope.of(model.graph).walk()].some(({ graph }) =>
-    graph.nodes.some((node) => UNSIGNED.has(node.opType)),
-  );
+/** False for a pass over op types that the model does not have: nobody asked for them by name. */
+function hasWork({ method, options }: PresetPass, present: ReadonlySet<string>): boolean {
+  if (method !== "weight_only" || !options.op_types_to_quantize) return true;
+  return options.op_types_to_quantize.some((opType) => present.has(opType));
+}
+
+function opTypesOf(model: Model): Set<string> {
+  const graphs = [...Scope.of(model.graph).walk()].map(({ graph }) => graph);
+  return new Set(graphs.flatMap(({ nodes }) => nodes.map(({ opType }) => opType)));
 }

@@ -43,7 +43,7 @@ export const Report = z
         bytes: z.number().nullable(),
         min_sqnr_db: decibels,
         min_cosine: cosine,
-        outcome: z.enum(["chosen", "passed", "refused", "failed"]),
+        outcome: z.enum(["chosen", "refused", "failed"]),
         reason: z.string().nullable(),
       }),
     ),

@@ -1,0 +1,53 @@
+/** @file A chosen candidate as files to write, with progress and cancellation. */
+import type { ByteSink } from "../onnx/source.ts";
+import type { PlannedFile } from "../onnx/write-model.ts";
+import type { Candidate } from "./candidate.ts";
+import type { CompressEnvironment, OutputFile } from "./types.ts";
+
+/** @param bytes the candidate's file, where it was made for verification */
+export function outputFiles(
+  { byteLength, plan }: Candidate,
+  bytes: Uint8Array | undefined,
+  environment: CompressEnvironment,
+): OutputFile[] {
+  const progress = new Progress(byteLength, environment);
+  const files = [outputFile(null, bytes ? inMemoryFile(bytes) : plan, progress)];
+  const { external } = plan;
+  if (external) files.push(outputFile(external.location, external, progress));
+  return files;
+}
+
+function inMemoryFile(bytes: Uint8Array): PlannedFile {
+  return { byteLength: bytes.length, write: async (sink) => await sink.write(bytes) };
+}
+
+function outputFile(location: string | null, file: PlannedFile, progress: Progress): OutputFile {
+  return {
+    location,
+    byteLength: file.byteLength,
+    write: (sink) => file.write(progress.watch(sink)),
+  };
+}
+
+/** Counts what is written, and stops it when the signal says so. */
+class Progress {
+  readonly #total: number;
+  readonly #environment: CompressEnvironment;
+  #written = 0;
+
+  constructor(total: number, environment: CompressEnvironment) {
+    this.#total = total;
+    this.#environment = environment;
+  }
+
+  watch(sink: ByteSink): ByteSink {
+    return {
+      write: (bytes) => {
+        this.#environment.signal?.throwIfAborted();
+        this.#written += bytes.length;
+        this.#environment.onProgress?.(this.#written / this.#total, "writing");
+        return sink.write(bytes);
+      },
+    };
+  }
+}
