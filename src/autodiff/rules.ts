@@ -1,0 +1,65 @@
+/** @file All gradient rules, merged from the families in rules/; the ops that stop a gradient; the expansions. */
+import type { Node } from "../onnx/model.ts";
+import type { Expansion, ExpansionTable, GradientRule, RuleTable } from "./rule.ts";
+
+const RULES: RuleTable = {};
+
+const EXPANSIONS: ExpansionTable = {};
+
+/** Ops whose outputs do not depend smoothly on their inputs: their gradient is zero or none, and the walk ends there. */
+const NO_GRADIENT: ReadonlySet<string> = new Set([
+  "And",
+  "ArgMax",
+  "ArgMin",
+  "Bernoulli",
+  "BitShift",
+  "BitwiseAnd",
+  "BitwiseNot",
+  "BitwiseOr",
+  "BitwiseXor",
+  "Ceil",
+  "Constant",
+  "ConstantOfShape",
+  "Equal",
+  "EyeLike",
+  "Floor",
+  "Greater",
+  "GreaterOrEqual",
+  "Hardmax",
+  "IsInf",
+  "IsNaN",
+  "Less",
+  "LessOrEqual",
+  "Multinomial",
+  "NonMaxSuppression",
+  "NonZero",
+  "Not",
+  "OneHot",
+  "Or",
+  "RandomNormal",
+  "RandomNormalLike",
+  "RandomUniform",
+  "RandomUniformLike",
+  "Range",
+  "Round",
+  "Shape",
+  "Sign",
+  "Size",
+  "Unique",
+  "Xor",
+]);
+
+const key = ({ domain, opType }: Node): string => (domain === "" ? opType : `${domain}::${opType}`);
+
+/** The rule of a node's op type, or `undefined`: none is known. */
+export function gradientRule(node: Node): GradientRule | undefined {
+  return Object.hasOwn(RULES, key(node)) ? RULES[key(node)] : undefined;
+}
+
+export function expansion(node: Node): Expansion | undefined {
+  return Object.hasOwn(EXPANSIONS, key(node)) ? EXPANSIONS[key(node)] : undefined;
+}
+
+export function stopsGradient(node: Node): boolean {
+  return NO_GRADIENT.has(key(node));
+}
