@@ -3,7 +3,8 @@
  * compute the gradients of its inputs. What an expansion is: a node replaced by plainer nodes before.
  *
  * A gradient always has the shape and the element type of its value. Rules compose standard ONNX ops
- * of opset 17–21 that ONNX Runtime runs in wasm, WebGPU and natively.
+ * of opset 18–21 that ONNX Runtime runs in wasm, WebGPU and natively: reductions take their axes as an
+ * input. A family of rules is a file in rules/ that exports a table; rules.ts spreads it into the whole.
  */
 import type { Attribute, Dimension, Node } from "../onnx/model.ts";
 
@@ -16,7 +17,7 @@ export type MaybeValue = string | undefined;
 /** Makes nodes and constants, and knows the types of all values, also of those it just made. */
 export interface Emitter {
   readonly target: Target;
-  /** The opset of ai.onnx that the model imports, 17 to 21. */
+  /** The opset of ai.onnx that the model imports, 18 to 21 (normalise lifts it). */
   readonly opset: number;
 
   /**
@@ -58,6 +59,8 @@ export interface Emitter {
 
   /** The value's shape as an int64 vector: a constant where it is known, else a Shape node. */
   shapeOf(name: string): string;
+  /** ReduceSum, ReduceMean, ReduceMax, … over `axes` (none: the value itself). `keepDims`: as axes of size 1. */
+  reduce(opType: string, value: string, axes: readonly number[], keepDims: boolean): string;
   /**
    * Reshapes to `dims`, of which at most one may be no number (it becomes −1).
    * No node where the shape is that already.

@@ -89,6 +89,24 @@ export async function inferTypes(model: Model): Promise<Inferred> {
   return new Inferred(inference.values);
 }
 
+/**
+ * What follows for the outputs of one node without subgraphs from what is known of its inputs.
+ * `version` is that of the node's domain. Never throws; what does not follow is unknown.
+ */
+export function inferNode(
+  node: Node,
+  version: number,
+  inputs: readonly (ValueType | undefined)[],
+): ValueType[] {
+  const rule = ruleOf(node);
+  if (!rule) return [];
+  try {
+    return rule(new NodeTypes(node, version, inputs, () => [])).map(tidy);
+  } catch {
+    return [];
+  }
+}
+
 /** The values of one graph, and those of the graphs around it. */
 interface Environment {
   values: Map<string, ValueType>;
