@@ -259,6 +259,10 @@ export interface KernelExports {
   readonly axpy: (alpha: number, x: number, y: number, n: number) => void;
   /** y += x (float32). */
   readonly accumulate: (x: number, y: number, n: number) => void;
+  /** x *= alpha (float32). */
+  readonly scale: (alpha: number, x: number, n: number) => void;
+  /** out = scale · q, int8 to float32. */
+  readonly float32FromInt8: (q: number, n: number, scale: number, out: number) => void;
   /** Σ|x| in float64. */
   readonly sumAbs: (x: number, n: number) => number;
   /** out[cols × rows] = transpose of x[rows × cols], elements of 4 bytes. */

@@ -48,3 +48,31 @@ export function accumulate(x: usize, y: usize, n: i32): void {
   }
   for (; i < n; i++, x += 4, y += 4) store<f32>(y, load<f32>(y) + load<f32>(x));
 }
+
+export function scale(alpha: f32, x: usize, n: i32): void {
+  const a = f32x4.splat(alpha);
+  let i = 0;
+  for (; i + 8 <= n; i += 8, x += 32) {
+    v128.store(x, f32x4.mul(a, v128.load(x)));
+    v128.store(x, f32x4.mul(a, v128.load(x, 16)), 16);
+  }
+  for (; i < n; i++, x += 4) store<f32>(x, alpha * load<f32>(x));
+}
+
+@inline
+function fourInt8(q: usize, scale: v128): v128 {
+  return f32x4.mul(
+    scale,
+    f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(q)))),
+  );
+}
+
+export function float32FromInt8(q: usize, n: i32, scale: f32, out: usize): void {
+  const s = f32x4.splat(scale);
+  let i = 0;
+  for (; i + 8 <= n; i += 8, q += 8, out += 32) {
+    v128.store(out, fourInt8(q, s));
+    v128.store(out, fourInt8(q + 4, s), 16);
+  }
+  for (; i < n; i++, q++, out += 4) store<f32>(out, scale * <f32>load<i8>(q));
+}

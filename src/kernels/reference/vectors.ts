@@ -18,3 +18,13 @@ export function axpy(alpha: number, x: Float32Array, y: Float32Array): void {
 export function accumulate(x: Float32Array, y: Float32Array): void {
   for (const [i, v] of x.entries()) y[i] = (y[i] ?? 0) + v;
 }
+
+/** x *= alpha */
+export function scale(alpha: number, x: Float32Array): void {
+  for (const [i, v] of x.entries()) x[i] = Math.fround(alpha) * v;
+}
+
+/** out = scale · q */
+export function float32FromInt8(q: Int8Array, scale: number): Float32Array {
+  return Float32Array.from(q, (code) => Math.fround(scale) * code);
+}

@@ -46,6 +46,29 @@ test("axpy and accumulate round as float32 does", () => {
   );
 });
 
+test("scale and float32FromInt8 round their product to float32", () => {
+  fc.assert(
+    fc.property(
+      finiteVectors(),
+      fc.constantFrom(1, -0.5, 1e-3, 3e38),
+      shifts,
+      (x, alpha, shift) => {
+        const q = new Int8Array(x.buffer, 0, x.length);
+        const found = guarded((memory) => {
+          const [a, codes, b] = [memory.put(x, shift), memory.put(q, shift), memory.put(x)];
+          kernels.scale(alpha, a, x.length);
+          kernels.float32FromInt8(codes, x.length, alpha, b);
+          return [memory.take(a, x), memory.take(b, x)];
+        });
+        const decoded = reference.float32FromInt8(q, alpha);
+        reference.scale(alpha, x);
+        expect(found).toEqual([x, decoded]);
+      },
+    ),
+    RUNS,
+  );
+});
+
 test("transposes move every element of any shape", () => {
   const sizes = fc.integer({ min: 0, max: 40 });
   fc.assert(
