@@ -1,0 +1,46 @@
+/**
+ * @file Who computes a rank's gradients: one interface over a session of this isolate or a runner elsewhere.
+ *
+ * An executor holds no state of the training: parameters and buffers go in with every call.
+ */
+import type { HostTensor } from "../runtime/runtime.ts";
+
+/** Rows that one gradient is computed from. */
+export interface Batch {
+  /** Rows; the first dimension of every field. */
+  rows: number;
+  /** The step model's batch inputs by name. */
+  fields: Readonly<Record<string, HostTensor>>;
+  /** Seeds dropout in this batch: a whole number of 32 bits. */
+  seed: number;
+}
+
+/** What the step model gives for one batch, beside the gradients. */
+export interface BatchLoss {
+  /** Mean over the batch. */
+  loss: number;
+  /** How many were classified rightly; absent where the loss is no classification. */
+  correct?: number | undefined;
+}
+
+/** What the evaluate model gives for one batch. */
+export interface Evaluation extends BatchLoss {
+  /** What `loss` is the mean over and `correct` is counted among. */
+  count: number;
+}
+
+export interface Executor {
+  /**
+   * Adds `weight` times the gradients of the mean loss, then of the buffers' next values, to `into`.
+   * @param vector parameters and buffers in the layout's order; only read, and not kept after the call
+   * @param into at least as long as the vector, in the same order
+   * @throws Error with the runtime's message
+   */
+  gradients(
+    vector: Float32Array,
+    batch: Batch,
+    into: Float32Array,
+    weight: number,
+  ): Promise<BatchLoss>;
+  evaluate(vector: Float32Array, batch: Batch): Promise<Evaluation>;
+}
