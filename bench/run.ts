@@ -2,6 +2,7 @@
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   compress: () => import("./compress.ts"),
   kernels: () => import("./kernels.ts"),
+  reading: () => import("./reading.ts"),
 };
 
 const name = process.argv[2] ?? "";

@@ -2,6 +2,7 @@
 import { DataType, elementCount, rawByteLength } from "../onnx/data-type.ts";
 import type { HostTensor } from "../runtime/runtime.ts";
 import type { InputFacts } from "./input-facts.ts";
+import { drawing } from "./drawing.ts";
 import { Noise } from "./noise.ts";
 import { tensorOf } from "./elements.ts";
 
@@ -135,9 +136,9 @@ function picture(noise: Noise, { dims, facts }: ValueRequest): Float32Array {
   const values = new Float32Array(batch * area * channels);
   for (let image = 0; image < batch; image++) {
     const start = image * area * channels;
-    const drawing = noise.drawing(height, width);
+    const picture = drawing(noise, height, width);
     for (let i = 0; i < area * channels; i++) {
-      values[start + i] = drawing[first ? i % area : Math.floor(i / channels)] ?? 0;
+      values[start + i] = picture[first ? i % area : Math.floor(i / channels)] ?? 0;
     }
   }
   return values;

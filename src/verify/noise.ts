@@ -1,8 +1,5 @@
 /** @file Seeded numbers for synthetic inputs; the same on every machine. */
 
-/** A glyph's cell in a drawing, its strokes, and how thick they are; in pixels. */
-const GLYPH = { width: 10, height: 16, strokes: 3, thickness: 2 };
-
 /** Waves that make up most of a signal with extent (an image, a sound). */
 const WAVES = 4;
 
@@ -64,33 +61,6 @@ export class Noise {
       }
     }
     return values;
-  }
-
-  /**
-   * Row-major pixels of [height, width]: lines of dark glyphs on a light ground, from -1 to 1, with a little noise.
-   * Nets that look for text or edges answer noise and waves with zeros, which say nothing.
-   */
-  drawing(height: number, width: number): Float32Array {
-    const pixels = new Float32Array(height * width).fill(1);
-    const line = 2 * GLYPH.height;
-    for (let top = (height % line) >> 1; top + GLYPH.height <= height; top += line) {
-      for (let left = 4; left + GLYPH.width <= width - 4; left += GLYPH.width) {
-        this.#addGlyph(pixels, width, left, top);
-      }
-    }
-    return pixels.map((pixel) => pixel + 0.1 * this.normal());
-  }
-
-  #addGlyph(pixels: Float32Array, width: number, left: number, top: number): void {
-    const { thickness } = GLYPH;
-    const [wide, tall] = [GLYPH.width - 2 - thickness, GLYPH.height - 4];
-    for (let stroke = 0; stroke < GLYPH.strokes; stroke++) {
-      const upright = this.below(2) === 1;
-      const x = left + (upright ? this.below(2) * (wide - thickness) : 0);
-      const y = top + (upright ? 0 : (this.below(3) * (tall - thickness)) >> 1);
-      const [w, h] = upright ? [thickness, tall] : [wide, thickness];
-      for (let row = y; row < y + h; row++) pixels.fill(-1, row * width + x, row * width + x + w);
-    }
   }
 
   #addWaves(plane: Float32Array, width: number): void {
