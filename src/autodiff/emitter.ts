@@ -107,7 +107,7 @@ export class GraphEmitter implements Emitter {
       throw this.refusal(`a constant of ${typed.length} elements has dims [${dims}]`);
     }
     const bytes = new Uint8Array(typed.buffer);
-    const key = typed.length <= 16 ? `${type} [${dims}] ${bytes.toHex()}` : undefined;
+    const key = typed.length <= 16 ? `${type} [${dims}] ${bytes.join()}` : undefined;
     return this.#constant(key, type, dims, typed.length <= 16 ? [...typed] : undefined, (name) =>
       makeTensor(name, type, [...dims], bytes),
     );

@@ -1,8 +1,21 @@
 /** @file All gradient rules, merged from the families in rules/; the ops that stop a gradient; the expansions. */
 import type { Node } from "../onnx/model.ts";
 import type { Expansion, ExpansionTable, GradientRule, RuleTable } from "./rule.ts";
+import { ACTIVATION } from "./rules/activation.ts";
+import { ELEMENTWISE } from "./rules/elementwise.ts";
+import { LINEAR } from "./rules/linear.ts";
+import { NORMALIZATION } from "./rules/normalization.ts";
+import { REDUCTION } from "./rules/reduction.ts";
+import { SOFTMAX } from "./rules/softmax.ts";
 
-const RULES: RuleTable = {};
+const RULES: RuleTable = {
+  ...ACTIVATION,
+  ...ELEMENTWISE,
+  ...LINEAR,
+  ...NORMALIZATION,
+  ...REDUCTION,
+  ...SOFTMAX,
+};
 
 const EXPANSIONS: ExpansionTable = {};
 
