@@ -108,8 +108,8 @@ export function lionStep(
     const d = g[i] ?? 0;
     const m0 = m[i] ?? 0;
     const direction = f(f(beta1 * m0) + f(fresh1 * d));
-    const x = f(keep * (p[i] ?? 0));
-    p[i] = direction > 0 ? x - learningRate : direction < 0 ? x + learningRate : x + 0 * direction;
+    const sign = Number(direction > 0) - Number(direction < 0);
+    p[i] = f(keep * (p[i] ?? 0)) - learningRate * sign;
     m[i] = f(f(beta2 * m0) + f(fresh2 * d));
   }
 }
