@@ -2,6 +2,7 @@
  * @file A compression from bytes to bytes: read, check, apply, verify, report.
  */
 import { checkModel } from "../graph/check.ts";
+import { checkSparse } from "../graph/check-sparse.ts";
 import { emptyReport } from "../graph/report.ts";
 import { Arena } from "../kernels/arena.ts";
 import type { Model } from "../onnx/model.ts";
@@ -78,6 +79,7 @@ async function openModel({ source, external }: ModelInput): Promise<OpenedModel>
       }),
   });
   checkModel(model, OPERATORS);
+  await checkSparse(model);
   const byteLength = [...files.values()].reduce((sum, size) => sum + size, source.size);
   const inMemory = source instanceof MemorySource && files.size === 0 ? source.bytes : undefined;
   return { model, byteLength, inMemory };

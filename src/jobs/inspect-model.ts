@@ -2,6 +2,7 @@
 import type { ModelInput } from "../compress/types.ts";
 import { opsetVersion } from "../graph/build.ts";
 import { checkModel } from "../graph/check.ts";
+import { checkSparse } from "../graph/check-sparse.ts";
 import { Scope } from "../graph/scope.ts";
 import { dataTypeName, elementCount } from "../onnx/data-type.ts";
 import type { Graph, Model, ValueInfo } from "../onnx/model.ts";
@@ -26,6 +27,7 @@ export async function inspectModel(input: ModelInput): Promise<InspectedModel> {
     },
   });
   checkModel(model, OPERATORS);
+  await checkSparse(model);
   return { model, description: describe(model), locations };
 }
 
