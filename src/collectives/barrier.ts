@@ -1,0 +1,13 @@
+/** @file All have come: ⌈log2 N⌉ rounds of empty messages to ranks at distance 1, 2, 4, … (Hensgen et al. 1988). */
+import type { Step } from "./group.ts";
+
+export async function barrier(step: Step): Promise<void> {
+  const { rank, worldSize } = step.group;
+  for (let distance = 1; distance < worldSize; distance *= 2) {
+    const round = { start: distance, end: distance };
+    const lane = step.lane((rank + distance) % worldSize);
+    step.push(lane, "come", round, new Uint8Array(0));
+    const { release } = await step.take("come", (rank - distance + worldSize) % worldSize, round);
+    release();
+  }
+}

@@ -1,0 +1,223 @@
+/** @file What every algorithm stands on: numbered operations, lanes, counts, deadlines, and one failure for all. */
+import type { Arena } from "../kernels/arena.ts";
+import type { Codec } from "./codecs/codec.ts";
+import { encodeChunk } from "./codecs/chunk.ts";
+import { encodedBytes } from "./codecs/codec.ts";
+import type { Counts, Segment } from "./collective.ts";
+import { Lane } from "./lane.ts";
+import { free, Operation, type Received } from "./operation.ts";
+import { chunksOf, segmentOf } from "./segments.ts";
+import { type Clock, type Message, PeerError, type Transport } from "./transport.ts";
+
+const CHANNEL = "collective";
+
+interface Early {
+  readonly message: Message;
+  readonly resolve: (taken: Promise<void> | void) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface GroupOptions {
+  readonly transport: Transport;
+  readonly arena: Arena;
+  readonly chunkLength: number;
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+}
+
+export class Group {
+  readonly rank: number;
+  readonly worldSize: number;
+  readonly arena: Arena;
+  readonly chunkLength: number;
+  readonly counts: Counts = {
+    bytesSent: 0,
+    bytesReceived: 0,
+    messagesSent: 0,
+    messagesReceived: 0,
+  };
+  readonly #transport: Transport;
+  readonly #deadlineMs: number;
+  readonly #clock: Clock;
+  readonly #operations = new Map<number, Operation>();
+  #early: Early[] = [];
+  #next = 0;
+  #failure: Error | undefined;
+  #scratch = new Uint8Array(0);
+
+  constructor({ transport, arena, chunkLength, deadlineMs, clock }: GroupOptions) {
+    this.#transport = transport;
+    this.rank = transport.rank;
+    this.worldSize = transport.worldSize;
+    this.arena = arena;
+    this.chunkLength = chunkLength;
+    this.#deadlineMs = deadlineMs;
+    this.#clock = clock;
+    transport.onMessage(CHANNEL, (message) => this.#receive(message));
+    transport.onFailure((error) => this.fail(error));
+  }
+
+  /** The other ranks, the right neighbour first, so that not all begin with the same one. */
+  get peers(): number[] {
+    return Array.from(
+      { length: this.worldSize - 1 },
+      (_, k) => (this.rank + 1 + k) % this.worldSize,
+    );
+  }
+
+  segment(length: number, rank = this.rank): Segment {
+    return segmentOf(length, rank, this.worldSize);
+  }
+
+  chunks(segment: Segment): Generator<Segment> {
+    return chunksOf(segment, this.chunkLength);
+  }
+
+  /**
+   * Performs the next operation. Should it fail, so do the group and all its operations.
+   * @throws PeerError, or what `body` throws
+   */
+  async perform(name: string, body: (step: Step) => Promise<void>): Promise<void> {
+    if (this.#failure) throw this.#failure;
+    let last = this.#clock.now();
+    const onProgress = () => {
+      last = this.#clock.now();
+    };
+    const operation = new Operation(name, this.#next++, (bytes) => {
+      this.counts.messagesReceived++;
+      this.counts.bytesReceived += bytes;
+      onProgress();
+    });
+    const step = new Step(this, this.#transport, operation, onProgress);
+    this.#operations.set(operation.sequence, operation);
+    this.#admit(operation);
+    const { promise: failed, reject } = Promise.withResolvers<never>();
+    let cancel = () => {};
+    const watch = () => {
+      const left = last + this.#deadlineMs - this.#clock.now();
+      if (left <= 0) reject(operation.silence(this.#deadlineMs, step.awaiting));
+      else cancel = this.#clock.after(left, watch);
+    };
+    watch();
+    try {
+      await Promise.race([step.run(body), failed]);
+      this.#operations.delete(operation.sequence);
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+      throw this.#failure ?? error;
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Encodes elements of a vector into scratch that the next call overwrites; a lane's `push` has copied it by then. */
+  encode(
+    codec: Codec,
+    vector: Float32Array,
+    { start, end }: Segment,
+    residual?: Float32Array,
+  ): Uint8Array<ArrayBuffer> {
+    const bytes = encodedBytes(codec, end - start);
+    if (this.#scratch.byteLength !== bytes) this.#scratch = new Uint8Array(bytes);
+    const out = this.#scratch as Uint8Array<ArrayBuffer>;
+    const lost = residual?.subarray(start, end);
+    encodeChunk(this.arena, codec, vector.subarray(start, end), out, lost);
+    return out;
+  }
+
+  /** The first failure is the group's; those who send to this rank hear of it too. */
+  fail(error: Error): void {
+    if (this.#failure) return;
+    this.#failure = error;
+    for (const operation of this.#operations.values()) operation.fail(error);
+    for (const early of this.#early) early.reject(error);
+    this.#operations.clear();
+    this.#early = [];
+  }
+
+  close(reason: string): void {
+    this.fail(new PeerError("closed", this.rank, `collectives: rank ${this.rank} left: ${reason}`));
+    this.#transport.close(reason);
+  }
+
+  #receive(message: Message): Promise<void> | void {
+    if (this.#failure) throw this.#failure;
+    const operation = this.#operations.get(message.sequence);
+    if (operation) return operation.accept(message);
+    // of an operation that has ended: a duplicate
+    if (message.sequence < this.#next) return free(message);
+    return new Promise((resolve, reject) => {
+      this.#early.push({ message, resolve, reject });
+    });
+  }
+
+  /** Hands an operation what came before this rank had begun it. */
+  #admit(operation: Operation): void {
+    const early = this.#early;
+    this.#early = early.filter(({ message }) => message.sequence !== operation.sequence);
+    for (const { message, resolve, reject } of early) {
+      if (message.sequence !== operation.sequence) continue;
+      try {
+        resolve(operation.accept(message));
+      } catch (error) {
+        reject(error);
+      }
+    }
+  }
+}
+
+/** An operation as its algorithm sees it. */
+export class Step {
+  readonly group: Group;
+  readonly #transport: Transport;
+  readonly #operation: Operation;
+  readonly #onProgress: () => void;
+  readonly #lanes: Lane[] = [];
+
+  constructor(group: Group, transport: Transport, operation: Operation, onProgress: () => void) {
+    this.group = group;
+    this.#transport = transport;
+    this.#operation = operation;
+    this.#onProgress = onProgress;
+  }
+
+  /** Peers that owe a message or have not taken one. */
+  get awaiting(): number[] {
+    const { owing } = this.#operation;
+    return owing.length > 0
+      ? owing
+      : this.#lanes.filter((lane) => lane.busy).map((lane) => lane.to);
+  }
+
+  /** A window of its own to that peer. */
+  lane(to: number): Lane {
+    const lane = new Lane(this.#transport, to, this.#onProgress);
+    this.#lanes.push(lane);
+    return lane;
+  }
+
+  /** Sends elements [start, end)'s payload on the lane. */
+  push(lane: Lane, phase: string, { start, end }: Segment, payload: Uint8Array<ArrayBuffer>): void {
+    this.group.counts.messagesSent++;
+    this.group.counts.bytesSent += payload.byteLength;
+    lane.push({
+      channel: CHANNEL,
+      sequence: this.#operation.sequence,
+      phase: `${this.#operation.name}.${phase}`,
+      from: this.group.rank,
+      offset: start,
+      length: end - start,
+      payload,
+    });
+  }
+
+  take(phase: string, from: number, { start, end }: Segment): Promise<Received> {
+    return this.#operation.take(phase, from, start, end - start);
+  }
+
+  /** The algorithm, and then until the peers have taken all that was sent. */
+  async run(body: (step: Step) => Promise<void>): Promise<void> {
+    await body(this);
+    await Promise.all(this.#lanes.map((lane) => lane.drain()));
+  }
+}

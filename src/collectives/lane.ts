@@ -1,0 +1,45 @@
+/** @file One rank's messages to one other: at most a window's worth under way. */
+import type { Message, Transport } from "./transport.ts";
+import { WINDOW } from "./segments.ts";
+
+export class Lane {
+  readonly to: number;
+  readonly #transport: Transport;
+  readonly #onProgress: () => void;
+  readonly #underWay: Promise<void>[] = [];
+
+  constructor(transport: Transport, to: number, onProgress: () => void) {
+    this.#transport = transport;
+    this.to = to;
+    this.#onProgress = onProgress;
+  }
+
+  /** Whether the peer has not taken all yet. */
+  get busy(): boolean {
+    return this.#underWay.length > 0;
+  }
+
+  /** Resolves when the window has room. @throws what the oldest message under way ended with */
+  async ready(): Promise<void> {
+    while (this.#underWay.length >= WINDOW) await this.#oldest();
+  }
+
+  /** Sends at once; the payload may be reused when this returns. */
+  push(message: Message): void {
+    const sent = this.#transport.send(this.to, message);
+    // awaited later, by `ready` or `drain`
+    sent.catch(() => {});
+    this.#underWay.push(sent);
+  }
+
+  /** Resolves when the peer has taken all. */
+  async drain(): Promise<void> {
+    while (this.busy) await this.#oldest();
+  }
+
+  async #oldest(): Promise<void> {
+    await this.#underWay[0];
+    void this.#underWay.shift();
+    this.#onProgress();
+  }
+}
