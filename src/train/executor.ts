@@ -29,18 +29,22 @@ export interface Evaluation extends BatchLoss {
   count: number;
 }
 
+/** Where gradients are added up. */
+export interface GradientSink {
+  /** At least as long as the vector, in the same order: gradients, then the buffers' next values. */
+  into: Float32Array;
+  /** What the gradients of the batch's mean loss, and the buffers, are multiplied with before they are added. */
+  weight: number;
+  /** To be called with n when the first n elements of `into` have theirs, so that the exchange can begin. */
+  ready?: ((end: number) => void) | undefined;
+}
+
 export interface Executor {
   /**
-   * Adds `weight` times the gradients of the mean loss, then of the buffers' next values, to `into`.
+   * Adds `weight` times the batch's gradients and next buffers to `into`.
    * @param vector parameters and buffers in the layout's order; only read, and not kept after the call
-   * @param into at least as long as the vector, in the same order
    * @throws Error with the runtime's message
    */
-  gradients(
-    vector: Float32Array,
-    batch: Batch,
-    into: Float32Array,
-    weight: number,
-  ): Promise<BatchLoss>;
+  gradients(vector: Float32Array, batch: Batch, sink: GradientSink): Promise<BatchLoss>;
   evaluate(vector: Float32Array, batch: Batch): Promise<Evaluation>;
 }

@@ -1,28 +1,30 @@
 /**
  * @file One rank's state: the flat vector, its part of the optimizer's state, masks, and all of it as a checkpoint.
  *
- * Free of the platform and of the mode: the modes (modes/*) declare what they keep from step to step, and so
+ * Free of the platform and of the mode: the modes (modes/*) declare what they keep from step to step, so that
  * `export` and `import` know it.
  */
+import { segmentOf } from "../collectives/segments.ts";
+import type { Batch, Executor } from "./executor.ts";
+import { hashWords } from "./hash.ts";
 import type { Bucket, Layout } from "./layout.ts";
 
 /**
  * How a state vector lies over the ranks.
- * `shared`: it is the same for all, whole on each rank or in parts (ZeRO-1), so any rank's piece will do.
+ * `shared`: the same for all, whole on each rank or in parts (ZeRO-1), so any rank's piece of it will do.
  * `local`: each rank has its own; in a changed world rank r goes on with that of rank r mod the old world size.
- * `feedback`: each rank has its own, and their sum counts (error feedback): rank r adds up those of the old
- * ranks that are r modulo the new world size.
+ * `feedback`: each rank has its own (what encoding lost), and in a changed world it starts from zeros.
  */
 export type StateKind = "shared" | "local" | "feedback";
 
 /** A piece of a checkpoint. */
 export interface StateEntry {
-  /** `vector`, `exp_avg`, `outer_momentum`, … */
+  /** `vector` are the parameters and buffers; the others are the mode's and optimizer's (`exp_avg`, …). */
   name: string;
   kind: StateKind;
   /** The rank that exported it. */
   rank: number;
-  /** Which part of the named vector it is: elements from here on. */
+  /** Which part of the named vector it is: the elements from here on. */
   start: number;
   values: Float32Array;
 }
@@ -35,20 +37,30 @@ export interface CheckpointOrigin {
   worldSize: number;
 }
 
+export interface ExportOptions {
+  /**
+   * Of what all ranks hold alike: this rank's N-th part, so that all ranks' exports together are the whole
+   * (`part`, the default), or all of it (`whole`), so that one rank's export is enough for that rank.
+   */
+  replicated?: "part" | "whole";
+}
+
 interface StateVector {
   name: string;
   kind: StateKind;
   pieces: { start: number; values: Float32Array }[];
+  /** All ranks hold all of it. */
+  replicated: boolean;
 }
 
-/** Elements behind the gradients and buffers in `Replica.gradient`: the loss, and how many were right. */
-export const METRICS = 2;
+/** Elements behind the gradients and buffers in `Replica.gradient`: the loss, how many were right, and of how many rows that is known. */
+export const METRICS = 3;
 
 export interface ReplicaOptions {
   layout: Layout;
   rank: number;
   worldSize: number;
-  /** The parameters and buffers at the very start of the training, even where a checkpoint is imported: masks come from it. Taken over, not copied. */
+  /** The parameters and buffers at the very start of the training, even where a checkpoint follows: masks come from it. Copied. */
   vector: Float32Array;
 }
 
@@ -58,7 +70,9 @@ export class Replica {
   readonly worldSize: number;
   /** Parameters, then buffers. */
   readonly vector: Float32Array;
-  /** Weighted sums of this step's batches: gradients, the buffers' next values, loss, correct. */
+  /** `vector` with room for the metrics behind it: what ranks exchange. */
+  readonly exchange: Float32Array;
+  /** Weighted sums over this step's batches: gradients, the buffers' next values, metrics. */
   readonly gradient: Float32Array;
   /** Finished steps: also the number of the next one. */
   step = 0;
@@ -79,10 +93,47 @@ export class Replica {
     this.layout = layout;
     this.rank = rank;
     this.worldSize = worldSize;
-    this.vector = vector;
+    this.exchange = new Float32Array(layout.length + METRICS);
+    this.vector = this.exchange.subarray(0, layout.length);
+    this.vector.set(vector);
     this.gradient = new Float32Array(layout.length + METRICS);
     this.mask = zeroMask(layout, vector);
-    this.#states.push({ name: "vector", kind: "shared", pieces: [{ start: 0, values: vector }] });
+  }
+
+  /**
+   * Fills `gradient` from a step's batches.
+   * @param rows of which each batch's rows are a share: its weight
+   * @param ready called with n when the first n elements of `gradient` are final
+   */
+  async accumulate(
+    executor: Executor,
+    batches: readonly Batch[],
+    rows: number,
+    ready?: (end: number) => void,
+  ): Promise<void> {
+    const { gradient, layout } = this;
+    gradient.fill(0);
+    for (const [i, batch] of batches.entries()) {
+      const weight = batch.rows / rows;
+      const last = i === batches.length - 1;
+      const { loss, correct } = await executor.gradients(this.vector, batch, {
+        into: gradient,
+        weight,
+        ready: last ? ready : undefined,
+      });
+      const metrics = gradient.subarray(layout.length);
+      metrics[0] = (metrics[0] ?? 0) + weight * loss;
+      if (correct === undefined) continue;
+      metrics[1] = (metrics[1] ?? 0) + correct;
+      metrics[2] = (metrics[2] ?? 0) + batch.rows;
+    }
+    ready?.(gradient.length);
+  }
+
+  /** The metrics behind a vector of this layout. */
+  metrics(from: Float32Array): { loss: number; correct: number | undefined } {
+    const [loss = NaN, correct = 0, known = 0] = from.subarray(this.layout.length);
+    return { loss, correct: known > 0 ? correct : undefined };
   }
 
   /**
@@ -91,118 +142,114 @@ export class Replica {
    * @returns one array per range
    */
   declare(name: string, kind: StateKind, ranges: readonly Bucket[]): Float32Array[] {
-    if (this.#states.some((state) => state.name === name)) {
-      throw new RangeError(`train: state "${name}" is declared twice`);
-    }
     const pieces = ranges.map(({ start, end }) => ({
       start,
       values: new Float32Array(end - start),
     }));
-    this.#states.push({ name, kind, pieces });
+    this.#keep({ name, kind, pieces, replicated: false });
     return pieces.map(({ values }) => values);
+  }
+
+  /** Has checkpoints hold a vector that all ranks have alike (`shared`), or each its own, whole. */
+  keep(name: string, kind: StateKind, values: Float32Array): void {
+    const pieces = [{ start: 0, values }];
+    this.#keep({ name, kind, pieces, replicated: kind === "shared" });
+  }
+
+  #keep(state: StateVector): void {
+    if (this.#states.some(({ name }) => name === state.name)) {
+      throw new RangeError(`train: state "${state.name}" is declared twice`);
+    }
+    this.#states.push(state);
   }
 
   /**
    * All state after the last finished step, as views: write or copy them before the next one.
    * @throws RangeError where a value is NaN or infinite, so that no checkpoint holds one
    */
-  export(): StateEntry[] {
-    return this.#states.flatMap(({ name, kind, pieces }) =>
-      pieces
-        .filter(({ values }) => values.length > 0)
-        .map(({ start, values }) => {
-          const bad = values.findIndex((value) => !Number.isFinite(value));
-          if (bad >= 0) {
-            throw new RangeError(
-              `train: element ${start + bad} of ${name} is ${values[bad]} after step ${this.step}`,
-            );
-          }
+  export({ replicated = "part" }: ExportOptions = {}): StateEntry[] {
+    const entries = this.#states.flatMap((state) =>
+      state.pieces.map(({ start, values }) => {
+        const { name, kind } = state;
+        if (!state.replicated || replicated === "whole") {
           return { name, kind, rank: this.rank, start, values };
-        }),
+        }
+        const part = segmentOf(values.length, this.rank, this.worldSize);
+        return {
+          name,
+          kind,
+          rank: this.rank,
+          start: start + part.start,
+          values: values.subarray(part.start, part.end),
+        };
+      }),
     );
+    for (const { name, start, values } of entries) {
+      const bad = values.findIndex((value) => !Number.isFinite(value));
+      if (bad < 0) continue;
+      throw new RangeError(
+        `train: element ${start + bad} of ${name} is ${values[bad]} after step ${this.step}`,
+      );
+    }
+    return entries.filter(({ values }) => values.length > 0);
   }
 
   /**
-   * Takes over a checkpoint. `entries` may be one rank's export, if the world has not changed, or all ranks'
-   * in any order, of which it takes what it needs: so they can stream.
-   * @throws RangeError where part of the state is in none of them
+   * Takes over a checkpoint. `entries` are all ranks' in any order, of which it takes what it needs, so they
+   * can stream; in the same world one rank's own `whole` export will do.
+   * @param optional names that may be missing; their values stay as they are
+   * @throws RangeError where part of the state is in none of the entries
    */
   async import(
     entries: Iterable<StateEntry> | AsyncIterable<StateEntry>,
     { step, worldSize }: CheckpointOrigin,
+    optional: readonly string[] = [],
   ): Promise<void> {
-    const found = new Map(this.#states.map(({ name }) => [name, new Coverage()]));
-    for (const { kind, pieces } of this.#states) {
-      if (kind === "feedback") for (const { values } of pieces) values.fill(0);
-    }
+    const found = new Map(this.#states.map(({ name }): [string, Bucket[]] => [name, []]));
+    const takes = (kind: StateKind, rank: number): boolean =>
+      kind === "shared" || (kind === "local" ? rank === this.rank % worldSize : rank === this.rank);
     for await (const entry of entries) {
       const state = this.#states.find(({ name }) => name === entry.name);
-      if (!state || !this.#takes(state.kind, entry.rank, worldSize)) continue;
-      for (const piece of state.pieces) {
-        const taken = overlay(piece, entry, state.kind === "feedback");
-        if (taken) found.get(state.name)?.add(taken);
-      }
+      if (!state || !takes(state.kind, entry.rank)) continue;
+      if (state.kind === "feedback" && worldSize !== this.worldSize) continue;
+      for (const piece of state.pieces) found.get(state.name)?.push(overlay(piece, entry));
     }
     for (const { name, kind, pieces } of this.#states) {
-      if (kind === "feedback") continue;
-      const missing = pieces.find(
-        ({ start, values }) => !found.get(name)?.covers({ start, end: start + values.length }),
+      if (kind === "feedback" || optional.includes(name)) continue;
+      const missing = pieces.find((piece) => !covers(found.get(name) ?? [], piece));
+      if (!missing) continue;
+      throw new RangeError(
+        `train: the checkpoint of step ${step} lacks ${name} [${missing.start}, ${missing.start + missing.values.length})`,
       );
-      if (missing) {
-        throw new RangeError(
-          `train: the checkpoint of step ${step} lacks ${name} [${missing.start}, ${missing.start + missing.values.length})`,
-        );
-      }
     }
     this.step = step;
   }
 
-  #takes(kind: StateKind, rank: number, oldWorldSize: number): boolean {
-    if (kind === "shared") return true;
-    return kind === "local"
-      ? rank === this.rank % oldWorldSize
-      : rank % this.worldSize === this.rank;
-  }
-
-  /** 64 bits, in hexadecimal, of the parameters' and buffers' bits: equal on all ranks after a synchronized step. */
+  /** 64 bits of the parameters' and buffers' bits in hexadecimal: equal on all ranks after a synchronized step. */
   hash(): string {
-    return hashWords(
-      new Uint32Array(this.vector.buffer, this.vector.byteOffset, this.vector.length),
-    );
+    const { buffer, byteOffset, length } = this.vector;
+    return hashWords(new Uint32Array(buffer, byteOffset, length));
   }
 }
 
-/** Stretches of a vector that were filled. */
-class Coverage {
-  readonly #ranges: Bucket[] = [];
-
-  add(range: Bucket): void {
-    this.#ranges.push(range);
-  }
-
-  covers({ start, end }: Bucket): boolean {
-    let reached = start;
-    for (const range of this.#ranges.toSorted((a, b) => a.start - b.start)) {
-      if (range.start <= reached) reached = Math.max(reached, range.end);
-    }
-    return reached >= end;
-  }
-}
-
-/** Copies, or adds, what of the entry lies in the piece; gives the range that it did. */
-function overlay(
-  piece: { start: number; values: Float32Array },
-  entry: StateEntry,
-  add: boolean,
-): Bucket | undefined {
+/** Copies what of the entry lies in the piece; gives its range, which may be empty. */
+function overlay(piece: StateVector["pieces"][number], entry: StateEntry): Bucket {
   const start = Math.max(piece.start, entry.start);
   const end = Math.min(piece.start + piece.values.length, entry.start + entry.values.length);
-  if (end <= start) return undefined;
-  const from = entry.values.subarray(start - entry.start, end - entry.start);
-  const to = piece.values.subarray(start - piece.start, end - piece.start);
-  if (add) from.forEach((value, i) => (to[i] = (to[i] ?? 0) + value));
-  else to.set(from);
+  if (end <= start) return { start, end: start };
+  piece.values.set(
+    entry.values.subarray(start - entry.start, end - entry.start),
+    start - piece.start,
+  );
   return { start, end };
+}
+
+function covers(ranges: readonly Bucket[], piece: StateVector["pieces"][number]): boolean {
+  let reached = piece.start;
+  for (const range of ranges.toSorted((a, b) => a.start - b.start)) {
+    if (range.start <= reached) reached = Math.max(reached, range.end);
+  }
+  return reached >= piece.start + piece.values.length;
 }
 
 /** 0 at the zeros of the entries that are `masked`; nothing where there are none. */
@@ -214,24 +261,4 @@ function zeroMask(layout: Layout, vector: Float32Array): Uint8Array | undefined 
     for (let i = offset; i < offset + length; i++) if (vector[i] === 0) mask[i] = 0;
   }
   return mask;
-}
-
-/** Two lanes of MurmurHash3's 32-bit mixing (Appleby), with different seeds. */
-function hashWords(words: Uint32Array): string {
-  let low = 0x9747b28c;
-  let high = 0x3c6ef372;
-  for (const word of words) {
-    const mixed = Math.imul(word, 0xcc9e2d51);
-    const k = Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
-    low = (Math.imul(((low ^ k) << 13) | ((low ^ k) >>> 19), 5) + 0xe6546b64) | 0;
-    high = (Math.imul(((high ^ word) << 11) | ((high ^ word) >>> 21), 0x85ebca6b) + k) | 0;
-  }
-  return [low, high].map((lane) => finalMix(lane ^ words.length)).join("");
-}
-
-function finalMix(value: number): string {
-  let h = value;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return ((h ^ (h >>> 16)) >>> 0).toString(16).padStart(8, "0");
 }

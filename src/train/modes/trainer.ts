@@ -2,7 +2,7 @@
 import type { Arena } from "../../kernels/arena.ts";
 import type { Batch, Executor } from "../executor.ts";
 import type { OptimizerSettings, ScheduleSettings } from "../optimizer-options.ts";
-import type { Replica, StateEntry } from "../replica.ts";
+import type { CheckpointOrigin, ExportOptions, Replica, StateEntry } from "../replica.ts";
 
 /** What a trainer of any mode is made of. */
 export interface TrainerOptions {
@@ -46,22 +46,31 @@ export interface StepMetrics {
 
 /**
  * A mode of training on one rank. Calls go one at a time.
- * After an error a trainer is of no further use: make a new one from the last checkpoint.
+ * After an error a trainer is of no further use: make a new one and import the last checkpoint.
  */
 export interface Trainer {
   readonly replica: Replica;
   /**
-   * @throws NonFiniteLossError where the loss is NaN or infinite on any rank: on every rank, in the same step
-   * @throws the collective's or transport's error
+   * @throws NonFiniteLossError where the loss is NaN or infinite: in sync on all ranks in the same step, in the
+   *   other modes on the rank that has it; training again from a checkpoint would only repeat it
+   * @throws the collective's or transport's PeerError
    */
   step(input: StepInput): Promise<StepMetrics>;
   /**
-   * This rank's part of the checkpoint of `replica.step`; all ranks' parts together are the whole.
-   * The values may be views: write or copy them before the next step. To go on from a checkpoint, make the
-   * replica (with the first vector) and the trainer, then `await replica.import(entries, origin)`.
+   * This rank's part of the checkpoint of `replica.step`. The values are views: write or copy them before the
+   * next step. In async mode only after a step whose count is a multiple of `checkpointEvery`.
    * @throws RangeError where a value is NaN or infinite
    */
-  export(): StateEntry[];
+  export(options?: ExportOptions): StateEntry[];
+  /**
+   * Goes on from a checkpoint, of whatever world size. Only on a new trainer, whose replica began with the
+   * first vector of the training.
+   * @throws RangeError where the entries lack part of the state
+   */
+  import(
+    entries: Iterable<StateEntry> | AsyncIterable<StateEntry>,
+    origin: CheckpointOrigin,
+  ): Promise<void>;
   /** After the last step: makes `replica.vector` the result, the same on every rank. */
   finish(): Promise<void>;
 }
