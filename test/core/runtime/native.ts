@@ -36,12 +36,12 @@ function toHost(tensor: Tensor): HostTensor {
   };
 }
 
-export function nativeRuntime(): Runtime {
+export function nativeRuntime(threads = 1): Runtime {
   return {
     name: "onnxruntime-node cpu",
     maxModelBytes: 2 ** 31,
     async load(model) {
-      const options = { logSeverityLevel: 4, intraOpNumThreads: 1 } as const;
+      const options = { logSeverityLevel: 4, intraOpNumThreads: threads } as const;
       const session = await InferenceSession.create(model, options);
       return {
         inputNames: session.inputNames,
