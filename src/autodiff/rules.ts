@@ -3,6 +3,7 @@ import type { Node } from "../onnx/model.ts";
 import type { Expansion, ExpansionTable, GradientRule, RuleTable } from "./rule.ts";
 import { ACTIVATION } from "./rules/activation.ts";
 import { ELEMENTWISE } from "./rules/elementwise.ts";
+import { FAKE_QUANTIZE } from "./rules/fake-quantize.ts";
 import { LINEAR } from "./rules/linear.ts";
 import { NORMALIZATION } from "./rules/normalization.ts";
 import { REDUCTION } from "./rules/reduction.ts";
@@ -11,6 +12,7 @@ import { SOFTMAX } from "./rules/softmax.ts";
 const RULES: RuleTable = {
   ...ACTIVATION,
   ...ELEMENTWISE,
+  ...FAKE_QUANTIZE,
   ...LINEAR,
   ...NORMALIZATION,
   ...REDUCTION,
