@@ -4,6 +4,7 @@ import { cloneModel } from "../graph/clone.ts";
 import { inferTypes } from "../graph/infer.ts";
 import { nodeLabel } from "../graph/weights.ts";
 import type { Model, Node, ValueInfo } from "../onnx/model.ts";
+import { clearTrainingMode, computeBatchStatistics } from "./batch-statistics.ts";
 import { expandNodes } from "./expand.ts";
 import { GradientGraph, isFloatType, isSingle } from "./gradient-graph.ts";
 import { reachedFrom, reaching } from "./paths.ts";
@@ -48,6 +49,7 @@ export async function differentiate(
   const graph = new GradientGraph(result, await inferTypes(result), target);
   checkParameters(graph, result, parameters);
 
+  computeBatchStatistics(graph, result);
   expandNodes(graph, result, parameters, loss);
   const { nodes } = result.graph;
   graph.wanted = reachedFrom(graph, nodes, parameters);
@@ -70,6 +72,7 @@ export async function differentiate(
 
   const gradients = nameGradients(graph, order);
   result.graph.nodes = [...nodes, ...graph.nodes];
+  clearTrainingMode(result);
   finish(graph, result, loss, gradients);
   return { model: result, gradients };
 }

@@ -23,9 +23,9 @@ export class GradientGraph extends GraphEmitter implements GradientContext {
 
   /** Adds a part of the gradient of `name`. */
   contribute(name: string, gradient: string): void {
-    const { elementType, shape } = this.type(name);
+    const { shape } = this.type(name);
     // The shape of a gradient is that of its value, which is often known better.
-    this.setType(gradient, { ...this.type(gradient), elementType, ...(shape && { shape }) });
+    if (shape) this.setType(gradient, { ...this.type(gradient), shape });
     const parts = this.#parts.get(name);
     if (parts) parts.push(gradient);
     else this.#parts.set(name, [gradient]);
@@ -36,7 +36,7 @@ export class GradientGraph extends GraphEmitter implements GradientContext {
     const parts = this.#parts.get(name);
     if (!parts || parts.length === 1) return parts?.[0];
     const sum = this.emit(parts.length === 2 ? "Add" : "Sum", parts);
-    this.setType(sum, this.type(name));
+    this.setType(sum, this.type(parts[0] ?? ""));
     this.#parts.set(name, [sum]);
     return sum;
   }

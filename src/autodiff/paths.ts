@@ -36,7 +36,10 @@ export function reachedFrom(
   const reached = new Set(parameters);
   for (const node of nodes) {
     if (stopsGradient(node) || !readBy(node).some((name) => reached.has(name))) continue;
-    for (const name of node.outputs) if (carriesGradient(graph, name)) reached.add(name);
+    for (const name of node.outputs) {
+      // Straight-through: codes stand for the float values that they are of.
+      if (node.opType === "QuantizeLinear" || carriesGradient(graph, name)) reached.add(name);
+    }
   }
   return reached;
 }

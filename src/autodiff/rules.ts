@@ -1,25 +1,46 @@
 /** @file All gradient rules, merged from the families in rules/; the ops that stop a gradient; the expansions. */
 import type { Node } from "../onnx/model.ts";
+import { NORMALIZATION_PARTS } from "./expansions.ts";
 import type { Expansion, ExpansionTable, GradientRule, RuleTable } from "./rule.ts";
 import { ACTIVATION } from "./rules/activation.ts";
+import { CONVOLUTION } from "./rules/convolution.ts";
+import { EINSUM } from "./rules/einsum.ts";
 import { ELEMENTWISE } from "./rules/elementwise.ts";
 import { FAKE_QUANTIZE } from "./rules/fake-quantize.ts";
+import { INDEXING } from "./rules/indexing.ts";
 import { LINEAR } from "./rules/linear.ts";
+import { MAX_POOL } from "./rules/max-pool.ts";
 import { NORMALIZATION } from "./rules/normalization.ts";
+import { POOLING } from "./rules/pooling.ts";
+import { QUANTIZATION } from "./rules/quantization.ts";
 import { REDUCTION } from "./rules/reduction.ts";
+import { RESHAPING } from "./rules/reshaping.ts";
+import { RESIZE } from "./rules/resize.ts";
+import { SLICING } from "./rules/slicing.ts";
 import { SOFTMAX } from "./rules/softmax.ts";
 
 const RULES: RuleTable = {
   ...ACTIVATION,
+  ...CONVOLUTION,
+  ...EINSUM,
   ...ELEMENTWISE,
   ...FAKE_QUANTIZE,
+  ...INDEXING,
   ...LINEAR,
+  ...MAX_POOL,
   ...NORMALIZATION,
+  ...POOLING,
+  ...QUANTIZATION,
   ...REDUCTION,
+  ...RESHAPING,
+  ...RESIZE,
+  ...SLICING,
   ...SOFTMAX,
 };
 
-const EXPANSIONS: ExpansionTable = {};
+const EXPANSIONS: ExpansionTable = {
+  ...NORMALIZATION_PARTS,
+};
 
 /** Ops whose outputs do not depend smoothly on their inputs: their gradient is zero or none, and the walk ends there. */
 const NO_GRADIENT: ReadonlySet<string> = new Set([

@@ -67,9 +67,9 @@ const product: Spread = (c, g, x, _, axes) => {
   const others = where(c, isZero, 1, x);
   const rest = c.emit("ReduceProd", [others, c.int64(axes)], [makeInt("keepdims", 1)]);
   const zeros = c.reduce("ReduceSum", castLike(c, isZero, x), axes, true);
-  // Every other element is non-zero: of an element that is not 0 when there is no zero, of a zero when it is alone.
-  const factor = where(c, isZero, equal(c, zeros, 1), equal(c, zeros, 0));
-  return mul(c, g, where(c, factor, div(c, rest, others), 0));
+  // Another element is 0 unless the zeros are none, or this one alone.
+  const isCounted = equal(c, zeros, castLike(c, isZero, x));
+  return mul(c, g, where(c, isCounted, div(c, rest, others), 0));
 };
 
 export const REDUCTION: RuleTable = {

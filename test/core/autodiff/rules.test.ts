@@ -25,7 +25,7 @@ describe("natively", () => {
 test("the gradients are not all zero", () => {
   for (const { name, gradients } of cases) {
     const isSome = Object.values(gradients).some(({ data }) =>
-      Buffer.from(data, "base64").some((byte) => byte !== 0),
+      Buffer.from(data, "base64").some((byte: number) => byte !== 0),
     );
     expect(isSome, name).toBe(true);
   }

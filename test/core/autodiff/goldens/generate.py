@@ -106,7 +106,7 @@ for transA in (0, 1):
 cases.add("Gemm without a bias", [node("Gemm", ["a", "b"], ["y"])], {"a": randn(3, 4), "b": randn(4, 5)}, lambda a, b: a @ b)
 cases.add("Gemm with a scalar bias", [node("Gemm", ["a", "b", "c"], ["y"])], {"a": randn(3, 4), "b": randn(4, 5), "c": np.array(0.5, np.float32)}, lambda a, b, c: a @ b + c)
 
-t = spread(2, 3, 4)
+t = spread(2, 3, 4) + np.float32(0.013)
 for axis in (-1, 0, 1):
     cases.add(f"Softmax {axis}", [node("Softmax", ["x"], ["y"], axis=axis)], {"x": t}, lambda x, a=axis: x.softmax(a), batch=["x"])
     cases.add(f"LogSoftmax {axis}", [node("LogSoftmax", ["x"], ["y"], axis=axis)], {"x": t}, lambda x, a=axis: x.log_softmax(a), batch=["x"])
@@ -160,9 +160,9 @@ cases.add("BatchNormalization training, only its input", [node("BatchNormalizati
 
 scale = np.array(0.05, np.float32)
 QDQ = [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["d"]), node("Mul", ["d", "v"], ["y"])]
-cases.add("QuantizeLinear and DequantizeLinear, straight through", QDQ, {"x": spread(5, 30), "v": randn(5, 30)}, lambda x, v: torch.fake_quantize_per_tensor_affine(x.float(), 0.05, 3, -128, 127).to(x.dtype) * v, {"s": scale, "z": np.array(3, np.int8)}, batch=["x", "v"])
-cases.add("QuantizeLinear to uint8", QDQ, {"x": spread(4, 20), "v": randn(4, 20)}, lambda x, v: torch.fake_quantize_per_tensor_affine(x.float(), 0.02, 120, 0, 255).to(x.dtype) * v, {"s": np.array(0.02, np.float32), "z": np.array(120, np.uint8)})
+cases.add("QuantizeLinear and DequantizeLinear, straight through", QDQ, {"x": randn(5, 30) * 4, "v": randn(5, 30)}, lambda x, v: torch.fake_quantize_per_tensor_affine(x.float(), 0.05, 3, -128, 127).to(x.dtype) * v, {"s": scale, "z": np.array(3, np.int8)}, batch=["x", "v"])
+cases.add("QuantizeLinear to uint8", QDQ, {"x": randn(4, 20) * 2, "v": randn(4, 20)}, lambda x, v: torch.fake_quantize_per_tensor_affine(x.float(), 0.02, 120, 0, 255).to(x.dtype) * v, {"s": np.array(0.02, np.float32), "z": np.array(120, np.uint8)})
 scales = np.array([0.01, 0.03, 0.002], np.float32)
 PER_AXIS = [node("QuantizeLinear", ["x", "s", "z"], ["q"], axis=1), node("DequantizeLinear", ["q", "s", "z"], ["d"], axis=1), node("Mul", ["d", "v"], ["y"])]
-cases.add("QuantizeLinear per channel", PER_AXIS, {"x": spread(4, 3, 5), "v": randn(4, 3, 5)}, lambda x, v: torch.fake_quantize_per_channel_affine(x.float(), torch.tensor(scales), torch.zeros(3, dtype=torch.int32), 1, -128, 127).to(x.dtype) * v, {"s": scales, "z": np.zeros(3, np.int8)})
+cases.add("QuantizeLinear per channel", PER_AXIS, {"x": randn(4, 3, 5), "v": randn(4, 3, 5)}, lambda x, v: torch.fake_quantize_per_channel_affine(x.float(), torch.tensor(scales), torch.zeros(3, dtype=torch.int32), 1, -128, 127).to(x.dtype) * v, {"s": scales, "z": np.zeros(3, np.int8)})
 cases.write()
