@@ -26,7 +26,7 @@ export const JobSchema = z
         report: ReportSummary,
       })
       .nullable(),
-    error: ProblemSchema.nullable(),
+    error: z.union([ProblemSchema, z.null()]),
     created_at: Timestamp,
     started_at: Timestamp.nullable(),
     finished_at: Timestamp.nullable(),

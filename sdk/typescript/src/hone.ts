@@ -1,0 +1,75 @@
+/** @file The client. */
+import { CompressedModel } from "./compressed.ts";
+import type { operations, Report } from "./generated/schema.d.ts";
+import { Jobs } from "./jobs.ts";
+import { Models } from "./models.ts";
+import {
+  binary,
+  type Bytes,
+  createTransport,
+  type HoneOptions,
+  type Transport,
+} from "./transport.ts";
+
+type Query<Name extends keyof operations> = NonNullable<operations[Name]["parameters"]["query"]>;
+/** Options of `/v1/quantize`, by the API's names. */
+export type QuantizeQuery = Query<"quantizeModel">;
+/** Options of `/v1/prune`, by the API's names. */
+export type PruneQuery = Query<"pruneModel">;
+
+/**
+ * Hone, the model-optimization API. Answers of 400 and above throw a `HoneError` of their kind.
+ * @example
+ * const hone = new Hone({ apiKey });
+ * const smaller = await hone.quantize(await readFile("model.onnx"));
+ * console.log(smaller.summary.ratio);
+ * await writeFile("model.smaller.onnx", await smaller.bytes());
+ */
+export class Hone {
+  readonly models: Models;
+  readonly jobs: Jobs;
+  /** All of the API by path, typed from its description, for what has no method here. */
+  readonly api: Transport;
+
+  /** @throws TypeError without a key */
+  constructor(options: HoneOptions = {}) {
+    this.api = createTransport(options);
+    this.models = new Models(this.api);
+    this.jobs = new Jobs(this.api);
+  }
+
+  /** Model in, smaller model out; for models that fit one request. */
+  async quantize(
+    model: Bytes,
+    options: QuantizeQuery = {},
+    signal?: AbortSignal,
+  ): Promise<CompressedModel> {
+    const { response } = await this.api.POST("/v1/quantize", {
+      params: { query: options },
+      ...binary(model),
+      parseAs: "stream",
+      signal: signal ?? null,
+    });
+    return new CompressedModel(response, this.api);
+  }
+
+  /** Model in, sparse model out; for models that fit one request. */
+  async prune(
+    model: Bytes,
+    options: PruneQuery = {},
+    signal?: AbortSignal,
+  ): Promise<CompressedModel> {
+    const { response } = await this.api.POST("/v1/prune", {
+      params: { query: options },
+      ...binary(model),
+      parseAs: "stream",
+      signal: signal ?? null,
+    });
+    return new CompressedModel(response, this.api);
+  }
+
+  async report(id: string): Promise<Report> {
+    const { data } = await this.api.GET("/v1/reports/{id}", { params: { path: { id } } });
+    return data as Report;
+  }
+}

@@ -1,0 +1,31 @@
+/** @file The public surface. */
+export { CompressedModel } from "./compressed.ts";
+export {
+  AuthenticationError,
+  ConflictError,
+  ConnectionError,
+  HoneError,
+  InvalidRequestError,
+  JobError,
+  NotFoundError,
+  PermissionError,
+  RateLimitError,
+  ServerError,
+} from "./errors.ts";
+export type {
+  Graph,
+  Job,
+  Key,
+  Model,
+  Problem,
+  PruneOptions,
+  QuantizeOptions,
+  Report,
+  ReportSummary,
+} from "./generated/schema.d.ts";
+export { Hone, type PruneQuery, type QuantizeQuery } from "./hone.ts";
+export type { FollowOptions, JobEvent, Jobs } from "./jobs.ts";
+export type { Models } from "./models.ts";
+export type { ListOptions } from "./pages.ts";
+export type { Bytes, HoneOptions, Transport } from "./transport.ts";
+export type { ModelFile, UploadOptions } from "./uploads.ts";
