@@ -1,0 +1,146 @@
+/**
+ * @file The gradient of convolution weights: the correlation of a layer's input with its output's
+ * gradient, in the formulation that fits the shapes.
+ *
+ * dW[m, c, tap] = Σ over images n and windows o of output[n, m, o] · input[n, c, o·stride + tap·dilation].
+ */
+import { makeInt, makeInts } from "../../graph/attributes.ts";
+import { elementCount } from "../../onnx/data-type.ts";
+import type { GradientContext } from "../rule.ts";
+import { at, positions, spatialPads, type Windows } from "./window.ts";
+
+export interface Correlation {
+  /** [N, C, …input] */
+  input: string;
+  /** [N, M, …output] */
+  output: string;
+  /** [M, C/group, …kernel] */
+  weights: readonly number[];
+  group: number;
+  windows: Windows;
+}
+
+/** @returns a value of the weights' shape [M, C/group, …kernel] */
+export function weightGradient(c: GradientContext, layer: Correlation): string {
+  const { weights, group } = layer;
+  if (weights[1] === 1 && group === weights[0]) return depthwise(c, layer);
+  return rows(c, layer);
+}
+
+/**
+ * One matrix product for each position of the kernel's leading axes, each of all the columns of the kernel at
+ * once: the input is copied only along the last axis, `kernel width` times.
+ */
+function rows(c: GradientContext, layer: Correlation): string {
+  const { weights, group, windows } = layer;
+  const [outputs = 0, inputs = 0, ...kernel] = weights;
+  const last = kernel.length - 1;
+  const width = at(kernel, last);
+  const columns = inputs * width;
+
+  const planes = groupedPlanes(c, padded(c, layer), group, inputs);
+  const shifted = Array.from({ length: width }, (_, tap) =>
+    taps(c, planes, windows, [last], [tap]),
+  );
+  const stacked =
+    width === 1 ? (shifted[0] ?? "") : c.emit("Concat", shifted, [makeInt("axis", 1)]);
+  const gradient = groupedPixels(c, layer.output, group, outputs / group);
+
+  const leading = kernel.slice(0, -1);
+  const products = positions(leading).map((position) => {
+    const read = taps(c, stacked, windows, [...leading.keys()], position);
+    const matrix = c.reshape(
+      read,
+      group === 1 ? [columns, undefined] : [group, columns, undefined],
+    );
+    return c.emit(group === 1 ? "Gemm" : "MatMul", [matrix, gradient]);
+  });
+  // [group, leading taps, columns · C/group, M/group] → [group, M/group, C/group, leading taps, columns]
+  const all = c.emit(
+    "Concat",
+    products.map((product) => c.reshape(product, [group, 1, columns, outputs / group])),
+    [makeInt("axis", 1)],
+  );
+  const parted = c.reshape(all, [group, products.length, width, inputs, outputs / group]);
+  const ordered = c.emit("Transpose", [parted], [makeInts("perm", [0, 4, 3, 1, 2])]);
+  return c.reshape(ordered, weights);
+}
+
+/** One product and sum per tap: with a channel for each output a matrix product would have nothing to share. */
+function depthwise(c: GradientContext, layer: Correlation): string {
+  const { weights, windows, output } = layer;
+  const input = padded(c, layer);
+  const axes = [...windows.kernel.keys()];
+  const sums = positions(windows.kernel).map((position) => {
+    const read = taps(c, input, windows, axes, position);
+    const product = c.emit("Mul", [read, output]);
+    return c.reduce("ReduceSum", product, [0, ...axes.map((axis) => axis + 2)], false);
+  });
+  const columns = sums.map((sum) => c.reshape(sum, [weights[0], 1]));
+  const all = c.emit("Concat", columns, [makeInt("axis", 1)]);
+  return c.reshape(all, weights);
+}
+
+/** The input with the padding that the windows read. */
+function padded(c: GradientContext, { input, windows }: Correlation): string {
+  const after = windows.after.map((size) => Math.max(0, size));
+  if ([...windows.before, ...after].every((size) => size === 0)) return input;
+  return c.emit("Pad", [input, c.int64(spatialPads(windows.before, after))]);
+}
+
+/**
+ * What tap `position` of the kernel's axes `axes` reads, for all windows: a strided slice along the
+ * last axes of `value`, whose spatial axes are its last ones.
+ */
+function taps(
+  c: GradientContext,
+  value: string,
+  windows: Windows,
+  axes: readonly number[],
+  position: readonly number[],
+): string {
+  const { strides, dilations, output, kernel } = windows;
+  const shape = c.dims(value);
+  const first = shape.length - kernel.length;
+  const slices = axes.map((axis, i) => {
+    const start = at(position, i) * at(dilations, axis);
+    const step = at(strides, axis);
+    return { axis: axis + first, start, end: start + (at(output, axis) - 1) * step + 1, step };
+  });
+  const cuts = slices.filter(
+    ({ axis, start, end, step }) => start !== 0 || step !== 1 || end !== shape[axis],
+  );
+  if (cuts.length === 0) return value;
+  return c.emit("Slice", [
+    value,
+    c.int64(cuts.map(({ start }) => start)),
+    c.int64(cuts.map(({ end }) => end)),
+    c.int64(cuts.map(({ axis }) => axis)),
+    c.int64(cuts.map(({ step }) => step)),
+  ]);
+}
+
+/** [N, group · channels, …] → [group, channels, N, …]. */
+function groupedPlanes(c: GradientContext, value: string, group: number, channels: number): string {
+  const [batch, , ...spatial] = c.dims(value);
+  const axes = spatial.map((_, i) => i + 2);
+  if (group === 1) {
+    const swapped = c.emit("Transpose", [value], [makeInts("perm", [1, 0, ...axes])]);
+    return c.reshape(swapped, [1, channels, batch, ...spatial]);
+  }
+  const parted = c.reshape(value, [batch, group, channels, ...spatial]);
+  return c.emit(
+    "Transpose",
+    [parted],
+    [makeInts("perm", [1, 2, 0, ...axes.map((axis) => axis + 1)])],
+  );
+}
+
+/** [N, group · channels, …] → [group, N · pixels, channels], without the first axis where group is 1. */
+function groupedPixels(c: GradientContext, value: string, group: number, channels: number): string {
+  const [batch] = c.dims(value);
+  const pixels = elementCount(c.sizes(value, 2).slice(2));
+  const parted = c.reshape(value, [batch, group, channels, pixels]);
+  const turned = c.emit("Transpose", [parted], [makeInts("perm", [1, 0, 3, 2])]);
+  return c.reshape(turned, group === 1 ? [undefined, channels] : [group, undefined, channels]);
+}

@@ -1,0 +1,82 @@
+/**
+ * @file Gradients of MaxPool: each window's gradient goes to the first of its largest elements, as
+ * ONNX Runtime's and torch's kernels choose it.
+ */
+import { intAttribute, makeInt, makeInts, makeString } from "../../graph/attributes.ts";
+import { elementCount } from "../../onnx/data-type.ts";
+import { and, equal, where } from "../arithmetic.ts";
+import type { GradientContext, GradientRule, RuleTable } from "../rule.ts";
+import { poolWindows } from "./pooling.ts";
+import { at, positions, spatialPads, type Windows } from "./window.ts";
+
+/** Loses against every element, as padding must. */
+const LOWEST = -3.4028234663852886e38;
+
+const maxPool: GradientRule = (c, node, [g = ""]) => {
+  const [x = ""] = node.inputs;
+  const [y = ""] = node.outputs;
+  const windows = poolWindows(c, node);
+  // WebGPU's MaxPool gives no indices, and those of storage_order 1 run along columns.
+  if (c.target !== "webgpu" && intAttribute(node, "storage_order", 0) === 0) {
+    return [byIndices(c, g, x, c.output(1))];
+  }
+  return [byTaps(c, g, x, y, windows)];
+};
+
+/** Adds each window's gradient at the flat index that the forward pass gives. */
+function byIndices(c: GradientContext, g: string, x: string, indices: string): string {
+  const flat = (value: string): string => c.reshape(value, [undefined]);
+  const scattered = c.emit(
+    "ScatterElements",
+    [flat(c.zeros(x)), flat(indices), flat(g)],
+    [makeInt("axis", 0), makeString("reduction", "add")],
+  );
+  return c.reshapeLike(scattered, x);
+}
+
+/** Compares the elements that each tap reads with the maxima, and takes the first that is equal. */
+function byTaps(c: GradientContext, g: string, x: string, y: string, windows: Windows): string {
+  const { kernel, strides, dilations, output, before, after } = windows;
+  const axes = kernel.map((_, i) => i + 2);
+  const end = after.map((size) => Math.max(0, size));
+  const isPadded = [...before, ...end].some((size) => size > 0);
+  const source = isPadded
+    ? c.emit("Pad", [x, c.int64(spatialPads(before, end)), c.float(LOWEST)])
+    : x;
+  let open: string | undefined;
+  const parts = positions(kernel).map((tap) => {
+    const starts = tap.map((place, i) => place * at(dilations, i));
+    const ends = starts.map((start, i) => start + (at(output, i) - 1) * at(strides, i) + 1);
+    const read = c.emit("Slice", [
+      source,
+      ...[starts, ends, axes, strides].map((list) => c.int64(list)),
+    ]);
+    const isLargest = equal(c, read, y);
+    const isFirst = open ? and(c, isLargest, open) : isLargest;
+    const isOther = c.emit("Not", [isLargest]);
+    open = open ? and(c, open, isOther) : isOther;
+    return c.reshape(where(c, isFirst, g, 0), [undefined, 1, ...output]);
+  });
+  const stacked = c.emit("Concat", parts, [makeInt("axis", 1)]);
+  // Tap t's plane goes back to where tap t reads: a ConvTranspose with one kernel of zeros and a one per tap.
+  const taps = elementCount(kernel);
+  const places = Float32Array.from({ length: taps * taps }, (_, i) =>
+    i % (taps + 1) === 0 ? 1 : 0,
+  );
+  const spread = c.emit(
+    "ConvTranspose",
+    [stacked, c.floats(places, [taps, 1, ...kernel])],
+    [
+      makeInts("strides", strides),
+      makeInts("dilations", dilations),
+      makeInts("pads", [...before, ...end]),
+      makeInts(
+        "output_padding",
+        after.map((size) => Math.max(0, -size)),
+      ),
+    ],
+  );
+  return c.reshapeLike(spread, x);
+}
+
+export const MAX_POOL: RuleTable = { MaxPool: maxPool };

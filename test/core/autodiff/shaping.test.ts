@@ -1,0 +1,34 @@
+/** @file Reshaping, cutting, padding, indexing and Einsum against torch's gradients, in the formulations of every target. */
+import { describe, expect, test } from "vitest";
+import { checkCase, readCases, runtimes } from "./running.ts";
+
+const cases = readCases("shaping.json");
+
+describe("in wasm", () => {
+  test.each(cases)("$name", async (golden) => {
+    await checkCase(golden, runtimes.wasm);
+  });
+});
+
+describe("natively, with a first axis of a size that is not known", () => {
+  test.each(cases.filter(({ batch }) => batch.length > 0))("$name", async (golden) => {
+    await checkCase(golden, runtimes.native, { isSymbolic: true, target: "native" });
+  });
+});
+
+describe("as for WebGPU, with a first axis of a size that is not known", () => {
+  test.each(cases.filter(({ batch }) => batch.length > 0))("$name", async (golden) => {
+    await checkCase(golden, runtimes.native, { isSymbolic: true, target: "webgpu" });
+  });
+});
+
+test("every gradient has elements that are not zero", () => {
+  for (const { name, gradients } of cases) {
+    for (const { data } of Object.values(gradients)) {
+      expect(
+        Buffer.from(data, "base64").some((byte: number) => byte !== 0),
+        name,
+      ).toBe(true);
+    }
+  }
+});
