@@ -42,6 +42,8 @@ export interface TeacherOptions {
   model?: string;
   /** The outputs are divided by it before the softmax (Hinton et al. 2015). Default 2. */
   temperature?: number;
+  /** The teacher's outputs are logits (not probabilities). Default: what the teacher's last node says; for a field true. */
+  from_logits?: boolean;
   /** Share of the distillation loss; the rest is `loss` on the labels. Default 0.5. */
   alpha?: number;
 }
@@ -74,6 +76,8 @@ export interface TrainingOptions {
   teacher?: TeacherOptions;
   /** BatchNormalization: `train` uses the batch's statistics and moves the running ones, `frozen` keeps them. Default `train`. */
   batch_normalization?: "train" | "frozen";
+  /** The model's Dropout nodes drop, with masks drawn from the seed. Default true. */
+  dropout?: boolean;
 }
 
 export interface LoraSettings {
@@ -92,6 +96,7 @@ export interface QatSettings {
 
 export interface TeacherSettings {
   model: string | undefined;
+  fromLogits: boolean | undefined;
   temperature: number;
   alpha: number;
 }
@@ -115,6 +120,7 @@ export interface TrainingSettings {
   qat: QatSettings | undefined;
   teacher: TeacherSettings | undefined;
   batchNormalization: "train" | "frozen";
+  dropout: boolean;
 }
 
 export const QAT_OP_TYPES = ["Conv", "ConvTranspose", "Gemm", "MatMul"] as const;
@@ -148,6 +154,7 @@ export function trainingSettings(options: TrainingOptions): TrainingSettings {
       "train",
       "frozen",
     ]),
+    dropout: options.dropout ?? true,
   };
   if (settings.lora && settings.keepSparsity) {
     throw new RangeError(
@@ -195,9 +202,10 @@ function qatSettings(options: QatOptions): QatSettings {
 }
 
 function teacherSettings(options: TeacherOptions): TeacherSettings {
-  knownKeys("teacher", options, ["model", "temperature", "alpha"]);
+  knownKeys("teacher", options, ["model", "from_logits", "temperature", "alpha"]);
   return {
     model: options.model,
+    fromLogits: options.from_logits,
     temperature: numberOption("teacher.temperature", options.temperature ?? 2, { above: 0 }),
     alpha: numberOption("teacher.alpha", options.alpha ?? 0.5, { above: 0, max: 1 }),
   };

@@ -1,0 +1,45 @@
+/** @file What a training step is made into: models to run, the layout of their vector, and the way back. */
+import type { DatasetField } from "../data/dataset.ts";
+import type { Model } from "../onnx/model.ts";
+import type { Layout } from "./layout.ts";
+
+/** Names of the step's and evaluation's inputs and outputs that are not the model's own. */
+export const LABEL = "hone.label";
+/** The teacher's outputs, where they are data. */
+export const TEACHER = "hone.teacher";
+/** int64 [1]: what dropout draws its masks from. Only where the model has dropout. */
+export const SEED = "hone.seed";
+/** float32 scalar: the mean over the batch. */
+export const LOSS = "hone.loss";
+/** float32 scalar: how many were classified rightly. Only where the loss is a classification. */
+export const CORRECT = "hone.correct";
+/** float32 scalar: what the loss is the mean over and `hone.correct` is counted among. */
+export const COUNT = "hone.count";
+
+/** Element type and shape of one row of a field. */
+export type RowType = Pick<DatasetField, "dtype" | "shape">;
+
+export interface TrainingData {
+  /**
+   * What a batch holds, by the name of the step's input: the model's inputs that the loss depends on,
+   * `hone.label`, `hone.teacher`. Each is fed as [rows, …shape] in its own element type.
+   */
+  fields: Readonly<Record<string, RowType>>;
+}
+
+export interface StepPlan {
+  /** Inputs: parameters, buffers, batch fields, perhaps `hone.seed`; outputs: loss, counts, gradients, next buffers. */
+  step: Model;
+  /** The same without gradients and as in inference; outputs: loss and counts. */
+  evaluate: Model;
+  layout: Layout;
+  /** The vector at the start: the model's weights and running statistics; adapters drawn from the seed. */
+  initial(): Promise<Float32Array>;
+  /**
+   * The result: the model with the vector's parameters and buffers in it, under their own names; adapters
+   * merged, rounding in training made into QuantizeLinear and DequantizeLinear. The vector is read when the
+   * result is written.
+   * @throws RangeError when the vector's length is not the layout's, or an activation was never seen
+   */
+  finish(vector: Float32Array): Promise<Model>;
+}
