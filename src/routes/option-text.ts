@@ -6,6 +6,7 @@ type Text = string | string[];
 /** One option: what it may be, and how query text becomes it (what does not fit is left for the schema to refuse). */
 export interface Option {
   schema: z.ZodType;
+  description: string;
   fromText: (text: Text) => unknown;
 }
 
@@ -61,22 +62,23 @@ export function asJson(text: Text): unknown {
 
 const names = z.array(z.string().min(1).max(20_000)).max(10_000);
 
-export const choice = (values: readonly string[], description: string): Option => ({
-  schema: z.enum(values as [string, ...string[]]).openapi({ description, example: values[0] }),
-  fromText: asText,
-});
-export const flag = (description: string): Option => ({
-  schema: z.boolean().openapi({ description, example: true }),
-  fromText: asBoolean,
-});
-export const number = (schema: z.ZodNumber, description: string, example: number): Option => ({
-  schema: schema.openapi({ description, example }),
-  fromText: asNumber,
-});
-export const list = (description: string, example: string): Option => ({
-  schema: names.openapi({ description, example: [example] }),
-  fromText: asList,
-});
+/** @param about what the API's description says of it, with an example */
+export function option(
+  schema: z.ZodType,
+  about: { description: string; example: unknown; type?: "integer"; enum?: number[] },
+  fromText: Option["fromText"],
+): Option {
+  return { schema: schema.openapi(about), description: about.description, fromText };
+}
+
+export const choice = (values: readonly string[], description: string): Option =>
+  option(z.enum(values as [string, ...string[]]), { description, example: values[0] }, asText);
+export const flag = (description: string): Option =>
+  option(z.boolean(), { description, example: true }, asBoolean);
+export const number = (schema: z.ZodNumber, description: string, example: number): Option =>
+  option(schema, { description, example }, asNumber);
+export const list = (description: string, example: string): Option =>
+  option(names, { description, example: [example] }, asList);
 
 /** Options of every compression. */
 export const BOUNDS: OptionTable = {

@@ -2,17 +2,17 @@
 import { z } from "@hono/zod-openapi";
 import { PRUNE_METHODS } from "../prune/options.ts";
 import { type OptionTable, refuseOptionsOfOthers, schemasOf } from "./option-table.ts";
-import { asJson, choice, list, number } from "./option-text.ts";
+import { asJson, choice, list, number, option } from "./option-text.ts";
 
 const STRUCTURED = ["ln_structured", "random_structured"];
 
-const amount = z
-  .union([z.number().min(0), z.strictObject({ count: z.number().int().min(0) })])
-  .openapi({
-    description:
-      'A fraction from 0 to 1 (default 0.5), or how many: a whole number from 2 on, or {"count": 1}.',
-    example: 0.5,
-  });
+const amount = z.union([z.number().min(0), z.strictObject({ count: z.number().int().min(0) })]);
+
+const AMOUNT = {
+  description:
+    'A fraction from 0 to 1 (default 0.5), or how many: a whole number from 2 on, or {"count": 1}.',
+  example: 0.5,
+};
 
 /** In a query a whole number is a count, as torch takes an int: `amount=1` is one element, `amount=1.0` all. */
 function amountFromText(text: string | string[]): unknown {
@@ -23,50 +23,46 @@ function amountFromText(text: string | string[]): unknown {
 const wordOrNumber = (text: string | string[]) =>
   typeof text === "string" && /^-?[\d.]+$/.test(text) ? Number(text) : text;
 
-const TABLE: OptionTable = {
+export const PRUNE_OPTIONS: OptionTable = {
   method: { option: choice(PRUNE_METHODS, "Default l1_unstructured.") },
-  amount: { option: { schema: amount, fromText: amountFromText } },
+  amount: { option: option(amount, AMOUNT, amountFromText) },
   amounts: {
-    option: {
-      schema: z.record(z.string(), amount).openapi({
+    option: option(
+      z.record(z.string(), amount.openapi(AMOUNT)),
+      {
         description: "Amounts by weight or node name, as JSON.",
         example: { "fc1.weight": 0.8 },
-      }),
-      fromText: asJson,
-    },
+      },
+      asJson,
+    ),
     methods: PRUNE_METHODS.filter((method) => method !== "global_unstructured" && method !== "n_m"),
   },
   n: {
-    option: {
-      schema: z
-        .union([z.number(), z.enum(["inf", "-inf", "fro"])])
-        .openapi({ description: "Order of the norm (default 2).", example: 2 }),
-      fromText: wordOrNumber,
-    },
+    option: option(
+      z.union([z.number(), z.enum(["inf", "-inf", "fro"])]),
+      { description: "Order of the norm (default 2).", example: 2 },
+      wordOrNumber,
+    ),
     methods: ["ln_structured"],
   },
   dim: {
-    option: {
-      schema: z.union([z.number().int(), z.enum(["output", "input"])]).openapi({
+    option: option(
+      z.union([z.number().int(), z.enum(["output", "input"])]),
+      {
         description:
           "Axis whose slices are pruned, or the op's output (default) or input features.",
         example: "output",
-      }),
-      fromText: wordOrNumber,
-    },
+      },
+      wordOrNumber,
+    ),
     methods: STRUCTURED,
   },
   pattern: {
-    option: {
-      schema: z
-        .string()
-        .regex(/^\d{1,4}:\d{1,4}$/, "must be N:M, like 2:4")
-        .openapi({
-          description: "Keeps the N largest of every M weights (default 2:4).",
-          example: "2:4",
-        }),
-      fromText: (text) => text,
-    },
+    option: option(
+      z.string().regex(/^\d{1,4}:\d{1,4}$/, "must be N:M, like 2:4"),
+      { description: "Keeps the N largest of every M weights (default 2:4).", example: "2:4" },
+      (text) => text,
+    ),
     methods: ["n_m"],
   },
   seed: {
@@ -88,7 +84,7 @@ const TABLE: OptionTable = {
   op_types: { option: list("Only these op types.", "Conv") },
 };
 
-const { names, json, query } = schemasOf(TABLE);
+const { names, json, query } = schemasOf(PRUNE_OPTIONS);
 
 export const PRUNE_OPTION_NAMES = names;
 export const PruneOptions = json.openapi("PruneOptions");
@@ -100,6 +96,6 @@ export const PruneQuery = query;
  */
 export function pruneRequest(given: Record<string, unknown>) {
   const { method = "l1_unstructured" } = given as { method?: string };
-  refuseOptionsOfOthers(TABLE, given, method, `method=${method}`);
+  refuseOptionsOfOthers(PRUNE_OPTIONS, given, method, `method=${method}`);
   return { operation: "prune" as const, options: given };
 }

@@ -8,11 +8,9 @@ import {
   refuseOptionsOfOthers,
   schemasOf,
 } from "./option-table.ts";
-import { asList, choice, flag, list, number } from "./option-text.ts";
+import { asList, choice, flag, list, number, option } from "./option-text.ts";
 
 const METHODS = ["auto", "dynamic", "static", "weight_only", "float16", "bfloat16"];
-
-const blockBits = z.union([z.literal(2), z.literal(4), z.literal(8)]);
 
 /** Which methods an option belongs to. */
 const ALL = ["auto", "dynamic", "weight_only"];
@@ -20,7 +18,7 @@ const EIGHT_BIT = ["dynamic", "weight_only", "dtype"];
 const BLOCKS = ["weight_only", "dtype"];
 const HALF = ["float16", "bfloat16", "dtype"];
 
-const TABLE: OptionTable = {
+export const QUANTIZE_OPTIONS: OptionTable = {
   method: {
     option: choice(
       METHODS,
@@ -57,15 +55,16 @@ const TABLE: OptionTable = {
     methods: [...ALL, "dtype"],
   },
   bits: {
-    option: {
-      schema: blockBits.openapi({
+    option: option(
+      z.union([z.literal(2), z.literal(4), z.literal(8)]),
+      {
         type: "integer",
         enum: [2, 4, 8],
         description: "Bits per weight (default 8).",
         example: 4,
-      }),
-      fromText: (text) => (/^[248]$/.test(String(text)) ? Number(text) : text),
-    },
+      },
+      (text) => (/^[248]$/.test(String(text)) ? Number(text) : text),
+    ),
     methods: ["weight_only"],
   },
   block_size: {
@@ -101,14 +100,14 @@ const TABLE: OptionTable = {
     methods: ["weight_only"],
   },
   keep_io_types: {
-    option: {
-      schema: z.union([z.boolean(), z.array(z.string())]).openapi({
+    option: option(
+      z.union([z.boolean(), z.array(z.string())]),
+      {
         description: "Graph inputs and outputs stay float32: all, none (default), or these.",
         example: true,
-      }),
-      fromText: (text) =>
-        text === "true" || text === "" ? true : text === "false" ? false : asList(text),
-    },
+      },
+      (text) => (text === "true" || text === "" ? true : text === "false" ? false : asList(text)),
+    ),
     methods: HALF,
   },
   op_block_list: {
@@ -137,7 +136,7 @@ const TABLE: OptionTable = {
   },
 };
 
-const { names, json, query } = schemasOf(TABLE);
+const { names, json, query } = schemasOf(QUANTIZE_OPTIONS);
 
 export const QUANTIZE_OPTION_NAMES = names;
 export const QuantizeOptions = json.openapi("QuantizeOptions");
@@ -163,6 +162,6 @@ export function quantizeRequest(given: Record<string, unknown>) {
   }
   const chosen = dtype === undefined ? String(method) : "dtype";
   const label = dtype === undefined ? `method=${chosen}` : `dtype=${JSON.stringify(dtype)}`;
-  refuseOptionsOfOthers(TABLE, given, chosen, label);
+  refuseOptionsOfOthers(QUANTIZE_OPTIONS, given, chosen, label);
   return { operation: "quantize" as const, options: given };
 }
