@@ -7,9 +7,7 @@ import {
   div,
   equal,
   greater,
-  greaterOrEqual,
   less,
-  lessOrEqual,
   log,
   mul,
   neg,
@@ -117,12 +115,15 @@ const extremum: GradientRule = (c, node, [g = ""]) => {
   );
 };
 
-/** The gradient passes at the bounds too (as in torch.clamp); a bound gets what it cut off. */
+/**
+ * The gradient passes between the bounds and not at them, as in torch's relu6: exact zeros are common
+ * after convolutions of zeros. A bound gets what it cut off.
+ */
 const clip: GradientRule = (c, node, [g = ""]) => {
   const [x = "", low, high] = node.inputs;
   const conditions: string[] = [];
-  if (low) conditions.push(greaterOrEqual(c, x, low));
-  if (high) conditions.push(lessOrEqual(c, x, high));
+  if (low) conditions.push(greater(c, x, low));
+  if (high) conditions.push(less(c, x, high));
   const [first, second] = conditions;
   const isInside = first && second ? and(c, first, second) : first;
   const ofBound = (bound: MaybeValue, isCut: typeof less): MaybeValue =>

@@ -6,9 +6,10 @@ import { normalise } from "../../../src/autodiff/normalise.ts";
 import type { Target } from "../../../src/autodiff/rule.ts";
 import { makeInt } from "../../../src/graph/attributes.ts";
 import { makeNode } from "../../../src/graph/build.ts";
-import { type DataType } from "../../../src/onnx/data-type.ts";
+import type { DataType } from "../../../src/onnx/data-type.ts";
 import type { Model, ValueInfo } from "../../../src/onnx/model.ts";
 import { readModel } from "../../../src/onnx/read-model.ts";
+import { readAll } from "../../../src/onnx/tensor-data.ts";
 import { MemorySource } from "../../../src/onnx/source.ts";
 import { modelBytes } from "../../../src/onnx/write-model.ts";
 import { nodeRuntime } from "../../../src/runtime/node.ts";
@@ -44,7 +45,7 @@ export const runtimes: Record<"wasm" | "native" | "native with 2 threads", Runti
   "native with 2 threads": nativeRuntime(2),
 };
 
-const unpack = ({ type, dims, data }: Packed): HostTensor => ({
+export const unpack = ({ type, dims, data }: Packed): HostTensor => ({
   dataType: type as DataType,
   dims,
   bytes: new Uint8Array(Buffer.from(data, "base64")),
@@ -55,10 +56,11 @@ export const float32s = (tensor: HostTensor): Float32Array => {
   return new Float32Array(tensor.bytes.slice().buffer);
 };
 
-/** A gradient's error is at most this many times that of torch in float32, ... */
-const TORCH_FACTOR = 4;
-/** ... or a few roundings of the largest element. */
+/** A gradient's error is at most this many times that of torch in float32. */
+export const TORCH_FACTOR = 4;
+/** For single ops, whose error in torch is often 0, a few roundings of the largest element are allowed. */
 const ROUNDINGS = 2e-6;
+const ruleBound = (torchError: number): number => Math.max(TORCH_FACTOR * torchError, ROUNDINGS);
 
 /** Appends loss = Σ output·cotangent. */
 function withLoss(model: Model, output: string, cotangentDims: number[]): void {
@@ -82,9 +84,14 @@ function withLoss(model: Model, output: string, cotangentDims: number[]): void {
 export async function checkCase(
   golden: GradientCase,
   runtime: Runtime,
-  options: { isSymbolic?: boolean; target?: Target } = {},
+  options: {
+    isSymbolic?: boolean;
+    target?: Target;
+    /** Bound of a gradient's error, given torch's. */
+    bound?: (torchError: number) => number;
+  } = {},
 ): Promise<void> {
-  const { isSymbolic = false, target = "wasm" } = options;
+  const { isSymbolic = false, target = "wasm", bound = ruleBound } = options;
   const model = await readModel(
     new MemorySource(new Uint8Array(Buffer.from(golden.model, "base64"))),
   );
@@ -98,34 +105,42 @@ export async function checkCase(
     }
   }
   const parameters = Object.keys(golden.gradients);
-  const differentiated = await differentiate(await normalise(model), {
+  const normalised = await normalise(model);
+  const differentiated = await differentiate(normalised, {
     loss: "loss",
     parameters,
     target,
   });
   const session = await runtime.load(await modelBytes(differentiated.model));
   try {
-    const feeds = Object.entries({ ...golden.inputs, cotangent: golden.cotangent })
-      .filter(([name]) => session.inputNames.includes(name))
-      .map(([name, packed]) => [name, unpack(packed)]);
-    const outputs = await session.run(Object.fromEntries(feeds));
+    const feeds: Record<string, HostTensor> = {};
+    for (const [name, packed] of Object.entries({
+      ...golden.inputs,
+      cotangent: golden.cotangent,
+    })) {
+      if (session.inputNames.includes(name)) feeds[name] = unpack(packed);
+    }
+    for (const [name, { dataType, dims, data }] of normalised.graph.initializers) {
+      if (parameters.includes(name)) feeds[name] ??= { dataType, dims, bytes: await readAll(data) };
+    }
+    const outputs = await session.run(feeds);
     const read = (name: string): HostTensor => {
       const tensor = outputs[name];
       if (!tensor) throw new Error(`no output ${name}`);
       return tensor;
     };
-    compare("value", read(golden.output), golden.value, 0);
+    compare("value", read(golden.output), golden.value, ruleBound(0));
     for (const [parameter, expected] of Object.entries(golden.gradients)) {
       const name = differentiated.gradients.get(parameter) ?? "";
-      compare(`gradient of ${parameter}`, read(name), expected, expected.error);
+      compare(`gradient of ${parameter}`, read(name), expected, bound(expected.error));
     }
   } finally {
     await session.release();
   }
 }
 
-/** The largest difference, divided by the largest magnitude, against torch's own and a few roundings. */
-function compare(what: string, tensor: HostTensor, expected: Packed, torchError: number): void {
+/** The largest difference is at most `bound` times the largest magnitude. */
+function compare(what: string, tensor: HostTensor, expected: Packed, bound: number): void {
   expect(tensor.dims, what).toEqual(expected.dims);
   const [got, want] = [float32s(tensor), float32s(unpack(expected))];
   let largest = 0;
@@ -135,9 +150,6 @@ function compare(what: string, tensor: HostTensor, expected: Packed, torchError:
     const distance = Math.abs(value - (got[i] ?? Number.NaN));
     difference = Number.isNaN(distance) ? Infinity : Math.max(difference, distance);
   });
-  const bound = Math.max(TORCH_FACTOR * torchError, ROUNDINGS) * largest;
-  expect(
-    difference,
-    `${what}: ${[...got].slice(0, 8)} for ${[...want].slice(0, 8)}`,
-  ).toBeLessThanOrEqual(bound);
+  const texts = [got, want].map((values) => values.slice(0, 8).join(", "));
+  expect(difference, `${what}: ${texts.join(" for ")}`).toBeLessThanOrEqual(bound * largest);
 }
