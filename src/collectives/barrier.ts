@@ -6,7 +6,7 @@ export async function barrier(step: Step): Promise<void> {
   for (let distance = 1; distance < worldSize; distance *= 2) {
     const round = { start: distance, end: distance };
     const lane = step.lane((rank + distance) % worldSize);
-    step.push(lane, "come", round, new Uint8Array(0));
+    step.signal(lane, "come", distance);
     const { release } = await step.take("come", (rank - distance + worldSize) % worldSize, round);
     release();
   }

@@ -14,13 +14,12 @@ export async function broadcast(step: Step, vector: Float32Array, root: number):
     .map((child) => step.lane(real(child)));
   for (const chunk of group.chunks({ start: 0, end: vector.length })) {
     if (v > 0) {
-      const { payload, release } = await step.take("down", real((v - 1) >> 1), chunk);
-      decodeChunk(group.arena, none, payload, vector.subarray(chunk.start, chunk.end));
-      release();
+      const received = await step.take("down", real((v - 1) >> 1), chunk);
+      decodeChunk(group.arena, none, received.payload, vector.subarray(chunk.start, chunk.end));
+      received.release();
     }
     if (lanes.length === 0) continue;
     await Promise.all(lanes.map((lane) => lane.ready()));
-    const payload = group.encode(none, vector, chunk);
-    for (const lane of lanes) step.push(lane, "down", chunk, payload);
+    step.send(lanes, "down", chunk, { vector, codec: none });
   }
 }

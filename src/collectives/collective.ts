@@ -73,7 +73,10 @@ export interface CollectiveOptions {
   readonly arena: Arena;
   /** Default: `choose.ts`'s for this world size. */
   readonly algorithm?: "direct" | "ring";
-  /** Most bytes of float32 in one message (default 1 MiB, less for `direct` among many ranks). The same on all ranks. */
+  /**
+   * Least bytes of float32 in one message of a longer vector; less than twice as many is the most. The same on all
+   * ranks. Default 1 MiB, less for `direct` among more than 5 ranks.
+   */
   readonly chunkBytes?: number;
   /** An operation that sees no message for so long fails as `silent` (default 30,000). */
   readonly deadlineMs?: number;

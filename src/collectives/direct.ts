@@ -58,7 +58,7 @@ async function contribute(
   const lane = step.lane(owner);
   for (const chunk of group.chunks(group.segment(vector.length, owner))) {
     await lane.ready();
-    step.push(lane, "contribute", chunk, group.encode(codec, vector, chunk, residual));
+    step.send([lane], "contribute", chunk, { vector, codec, residual });
   }
 }
 
@@ -95,11 +95,7 @@ function deliverer(
   const lanes = group.peers.map((peer) => step.lane(peer));
   return async (chunk) => {
     await Promise.all(lanes.map((lane) => lane.ready()));
-    const payload = group.encode(codec, vector, chunk, residual);
-    for (const lane of lanes) step.push(lane, "deliver", chunk, payload);
-    if (!codec.lossless) {
-      decodeChunk(group.arena, codec, payload, vector.subarray(chunk.start, chunk.end));
-    }
+    step.send(lanes, "deliver", chunk, { vector, codec, residual, apply: true });
   };
 }
 
@@ -112,8 +108,8 @@ async function receive(
 ): Promise<void> {
   const { group } = step;
   for (const chunk of group.chunks(group.segment(vector.length, owner))) {
-    const { payload, release } = await step.take("deliver", owner, chunk);
-    decodeChunk(group.arena, codec, payload, vector.subarray(chunk.start, chunk.end));
-    release();
+    const received = await step.take("deliver", owner, chunk);
+    decodeChunk(group.arena, codec, received.payload, vector.subarray(chunk.start, chunk.end));
+    received.release();
   }
 }

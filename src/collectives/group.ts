@@ -1,7 +1,7 @@
 /** @file What every algorithm stands on: numbered operations, lanes, counts, deadlines, and one failure for all. */
 import type { Arena } from "../kernels/arena.ts";
 import type { Codec } from "./codecs/codec.ts";
-import { encodeChunk } from "./codecs/chunk.ts";
+import { decodeChunk, encodeChunk } from "./codecs/chunk.ts";
 import { encodedBytes } from "./codecs/codec.ts";
 import type { Counts, Segment } from "./collective.ts";
 import { Lane } from "./lane.ts";
@@ -43,7 +43,7 @@ export class Group {
   #early: Early[] = [];
   #next = 0;
   #failure: Error | undefined;
-  #scratch = new Uint8Array(0);
+  #scratch: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
   constructor({ transport, arena, chunkLength, deadlineMs, clock }: GroupOptions) {
     this.#transport = transport;
@@ -83,9 +83,9 @@ export class Group {
     const onProgress = () => {
       last = this.#clock.now();
     };
-    const operation = new Operation(name, this.#next++, (bytes) => {
+    const operation = new Operation(name, this.#next++, ({ payload }) => {
       this.counts.messagesReceived++;
-      this.counts.bytesReceived += bytes;
+      this.counts.bytesReceived += payload.byteLength;
       onProgress();
     });
     const step = new Step(this, this.#transport, operation, onProgress);
@@ -110,25 +110,17 @@ export class Group {
     }
   }
 
-  /** Encodes elements of a vector into scratch that the next call overwrites; a lane's `push` has copied it by then. */
-  encode(
-    codec: Codec,
-    vector: Float32Array,
-    { start, end }: Segment,
-    residual?: Float32Array,
-  ): Uint8Array<ArrayBuffer> {
-    const bytes = encodedBytes(codec, end - start);
+  /** Scratch of that size, until the next call: a transport has copied what is in it by then. */
+  scratch(bytes: number): Uint8Array<ArrayBuffer> {
     if (this.#scratch.byteLength !== bytes) this.#scratch = new Uint8Array(bytes);
-    const out = this.#scratch as Uint8Array<ArrayBuffer>;
-    const lost = residual?.subarray(start, end);
-    encodeChunk(this.arena, codec, vector.subarray(start, end), out, lost);
-    return out;
+    return this.#scratch;
   }
 
   /** The first failure is the group's; those who send to this rank hear of it too. */
   fail(error: Error): void {
     if (this.#failure) return;
     this.#failure = error;
+    this.#transport.withdraw();
     for (const operation of this.#operations.values()) operation.fail(error);
     for (const early of this.#early) early.reject(error);
     this.#operations.clear();
@@ -166,6 +158,14 @@ export class Group {
   }
 }
 
+/** What a message is made of: a chunk of `vector`, encoded. */
+interface Content {
+  readonly vector: Float32Array;
+  readonly codec: Codec;
+  readonly residual?: Float32Array | undefined;
+  readonly apply?: boolean;
+}
+
 /** An operation as its algorithm sees it. */
 export class Step {
   readonly group: Group;
@@ -196,8 +196,43 @@ export class Step {
     return lane;
   }
 
-  /** Sends elements [start, end)'s payload on the lane. */
-  push(lane: Lane, phase: string, { start, end }: Segment, payload: Uint8Array<ArrayBuffer>): void {
+  /**
+   * Sends a chunk of the vector on all the lanes. Until the operation ends or the chunk is overwritten by a message
+   * that follows from this one, the vector must keep it: a peer may read it there.
+   * @param apply whether the vector is left with what the peers decode
+   */
+  send(
+    lanes: readonly Lane[],
+    phase: string,
+    chunk: Segment,
+    { vector, codec, residual, apply = false }: Content,
+  ): void {
+    const { arena } = this.group;
+    const x = vector.subarray(chunk.start, chunk.end);
+    const far = codec.lossless ? lanes.filter(({ to }) => !this.#transport.lends(to)) : lanes;
+    if (far.length > 0) {
+      const payload = this.group.scratch(encodedBytes(codec, x.length));
+      encodeChunk(arena, codec, x, payload, residual?.subarray(chunk.start, chunk.end));
+      for (const lane of far) this.#push(lane, phase, chunk, payload, false);
+      if (apply && !codec.lossless) decodeChunk(arena, codec, payload, x);
+    }
+    if (far === lanes) return;
+    const lent = new Uint8Array(x.buffer as ArrayBuffer, x.byteOffset, x.byteLength);
+    for (const lane of lanes) if (!far.includes(lane)) this.#push(lane, phase, chunk, lent, true);
+  }
+
+  /** Sends nothing but the message itself. */
+  signal(lane: Lane, phase: string, place: number): void {
+    this.#push(lane, phase, { start: place, end: place }, new Uint8Array(0), false);
+  }
+
+  #push(
+    lane: Lane,
+    phase: string,
+    { start, end }: Segment,
+    payload: Uint8Array<ArrayBuffer>,
+    lent: boolean,
+  ): void {
     this.group.counts.messagesSent++;
     this.group.counts.bytesSent += payload.byteLength;
     lane.push({
@@ -208,6 +243,7 @@ export class Step {
       offset: start,
       length: end - start,
       payload,
+      lent,
     });
   }
 

@@ -14,6 +14,8 @@ export interface MemoryNetworkOptions {
   readonly worldSize: number;
   /** Default: at once. `bad-network.ts` has a worse one. */
   readonly carry?: Carry;
+  /** Whether ranks read each other's memory (default: no, every message is copied). */
+  readonly lends?: boolean;
   /** Sees every message before it leaves; where it answers `false` the message is lost and its sender waits for ever. */
   readonly passes?: (message: Message, to: number) => boolean;
 }
@@ -32,15 +34,15 @@ export class MemoryNetwork {
     this.#transports = Array.from(
       { length: this.#options.worldSize },
       (_, rank) =>
-        new MemoryTransport(rank, this.#options.worldSize, generation, (message, to) => {
+        new MemoryTransport(rank, this.#options, generation, (message, to) => {
           if (this.#options.passes?.(message, to) === false) return new Promise(() => {});
           // a copy for each delivery: the receiver frees what it was given
-          const { payload } = message;
-          const kept = payload.slice();
+          const kept = message.lent ? undefined : message.payload.slice();
           return carry(async () => {
             const receiver = this.#transports[to];
             if (!receiver) throw new RangeError(`transport: no rank ${to}`);
-            await receiver.receive(generation, { ...message, payload: kept.slice() });
+            const arrived = kept ? { ...message, payload: kept.slice() } : message;
+            await receiver.receive(generation, arrived);
           });
         }),
     );
@@ -63,24 +65,37 @@ class MemoryTransport implements Transport {
   readonly #handlers = new Map<string, PromiseWithResolvers<MessageHandler>>();
   readonly #listeners: ((error: PeerError) => void)[] = [];
   readonly #gone = new Map<number, PromiseWithResolvers<never>>();
+  readonly #lends: boolean;
+  /** Grows with every withdrawal: what was lent before is gone. */
+  #loans = 0;
   #failure: PeerError | undefined;
   #left: PeerError | undefined;
 
   constructor(
     rank: number,
-    worldSize: number,
+    { worldSize, lends = false }: MemoryNetworkOptions,
     generation: number,
     carry: (message: Message, to: number) => Promise<void>,
   ) {
     this.rank = rank;
     this.worldSize = worldSize;
+    this.#lends = lends;
     this.generation = generation;
     this.#carry = carry;
   }
 
   async send(to: number, message: Message): Promise<void> {
     if (this.#left) throw this.#left;
-    await Promise.race([this.#carry(message, to), this.#loss(to).promise]);
+    const carried = message.lent ? this.#loan(message) : message;
+    await Promise.race([this.#carry(carried, to), this.#loss(to).promise]);
+  }
+
+  lends(): boolean {
+    return this.#lends;
+  }
+
+  withdraw(): void {
+    this.#loans++;
   }
 
   onMessage(channel: string, handler: MessageHandler): void {
@@ -113,12 +128,27 @@ class MemoryTransport implements Transport {
   end(fault: PeerFault, peer: number, why: string, self: boolean): void {
     if (this.#left) return;
     const error = new PeerError(fault, peer, `transport: ${why}`);
-    if (self) this.#left = error;
+    if (self) {
+      this.#left = error;
+      this.withdraw();
+    }
     this.#failure ??= error;
     for (let rank = 0; rank < this.worldSize; rank++) {
       if (self || rank === peer) this.#loss(rank).reject(error);
     }
     for (const listener of this.#listeners) listener(error);
+  }
+
+  #loan(message: Message): Message {
+    const loan = this.#loans;
+    const valid = () => loan === this.#loans;
+    return {
+      ...message,
+      get payload() {
+        if (valid()) return message.payload;
+        throw new PeerError("lost", message.from, `transport: rank ${message.from} has given up`);
+      },
+    };
   }
 
   #handler(channel: string): PromiseWithResolvers<MessageHandler> {

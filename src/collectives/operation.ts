@@ -3,6 +3,7 @@ import { type Message, PeerError } from "./transport.ts";
 
 /** A message that is the algorithm's until it calls `release`, which frees it and lets its sender send another. */
 export interface Received {
+  /** For use at once: what is lent may be withdrawn. */
   readonly payload: Uint8Array;
   readonly release: () => void;
 }
@@ -24,14 +25,14 @@ interface Taker {
 export class Operation {
   readonly name: string;
   readonly sequence: number;
-  readonly #onMessage: (bytes: number) => void;
+  readonly #onMessage: (message: Message) => void;
   readonly #letters = new Map<string, Letter>();
   readonly #takers = new Map<string, Taker>();
   readonly #done = new Set<string>();
   #failure: Error | undefined;
 
-  /** @param onMessage hears of each message that is used, with its bytes; not of duplicates */
-  constructor(name: string, sequence: number, onMessage: (bytes: number) => void) {
+  /** @param onMessage hears of each message that is used; not of duplicates */
+  constructor(name: string, sequence: number, onMessage: (message: Message) => void) {
     this.name = name;
     this.sequence = sequence;
     this.#onMessage = onMessage;
@@ -93,9 +94,11 @@ export class Operation {
         ),
       );
     }
-    this.#onMessage(message.payload.byteLength);
+    this.#onMessage(message);
     taker.resolve({
-      payload: message.payload,
+      get payload() {
+        return message.payload;
+      },
       release: () => {
         this.#letters.delete(key);
         this.#done.add(key);
@@ -140,5 +143,5 @@ function newLetter(message: Message): Letter {
 
 /** Gives the bytes back now: left to the collector, chunks pile up faster than it runs. */
 export function free(message: Message): void {
-  message.payload.buffer.transfer(0);
+  if (!message.lent) message.payload.buffer.transfer(0);
 }

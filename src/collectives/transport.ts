@@ -19,8 +19,14 @@ export interface Message {
   readonly offset: number;
   /** Elements that the payload stands for, decoded. */
   readonly length: number;
-  /** The bytes. They start at byte 0 of an ArrayBuffer of exactly their size, which the receiver owns and may free. */
+  /**
+   * The bytes: all of an ArrayBuffer of exactly their size, which the receiver owns and may free. Where the message
+   * is `lent`, a view of the sender's own memory instead: for reading only, at once, and only until the handler has
+   * ended; reading it throws a PeerError (`lost`) when the sender has withdrawn it.
+   */
   readonly payload: Uint8Array<ArrayBuffer>;
+  /** Whether the payload stays the sender's. */
+  readonly lent?: boolean;
 }
 
 /**
@@ -39,11 +45,16 @@ export interface Transport {
   readonly generation: number;
   /**
    * Brings a message to another rank. The payload is copied before `send` returns (not: before the promise
-   * resolves), so the caller may reuse its bytes at once; the payload must fill its whole ArrayBuffer.
+   * resolves), so the caller may reuse its bytes at once; the payload must fill its whole ArrayBuffer. One that is
+   * `lent` is not copied: it may be any view, and must stay as it is until the promise settles or `withdraw`.
    * Resolves once the peer's handler has taken the message; a handler that is not there yet is waited for.
    * @throws PeerError `lost` when the peer is gone, `stale` when it is of another generation, `closed` after `close()`
    */
   send(to: number, message: Message): Promise<void>;
+  /** Whether that rank can read this one's memory, so that messages to it may be `lent`. */
+  lends(to: number): boolean;
+  /** From now on nobody reads what is lent: for a rank that gives up an operation and goes on with its memory. */
+  withdraw(): void;
   /** Sets the channel's handler (one a channel), and gives it what came before. */
   onMessage(channel: string, handler: MessageHandler): void;
   /** Calls back when a peer is known to be gone, or this transport was closed; at once if that is so already. */

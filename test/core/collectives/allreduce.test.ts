@@ -62,7 +62,7 @@ describe.each(ALGORITHMS)("%s", (algorithm) => {
       await Promise.all(ranks.map((rank, r) => rank.allreduce(mine[r]!, { op: "sum" })));
       for (const { counts } of ranks) {
         const bytes = (2 * (n - 1) * length * 4) / n;
-        const messages = 2 * (n - 1) * 4;
+        const messages = 2 * (n - 1) * 3;
         expect(counts).toEqual({
           bytesSent: bytes,
           bytesReceived: bytes,
