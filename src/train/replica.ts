@@ -156,6 +156,11 @@ export class Replica {
     this.#keep({ name, kind, pieces, replicated: kind === "shared" });
   }
 
+  /** Has checkpoints hold this rank's part of a shared vector. @param start of the part, in the vector */
+  keepPart(name: string, start: number, values: Float32Array): void {
+    this.#keep({ name, kind: "shared", pieces: [{ start, values }], replicated: false });
+  }
+
   #keep(state: StateVector): void {
     if (this.#states.some(({ name }) => name === state.name)) {
       throw new RangeError(`train: state "${state.name}" is declared twice`);
@@ -198,31 +203,40 @@ export class Replica {
    * Takes over a checkpoint. `entries` are all ranks' in any order, of which it takes what it needs, so they
    * can stream; in the same world one rank's own `whole` export will do.
    * @param optional names that may be missing; their values stay as they are
-   * @throws RangeError where part of the state is in none of the entries
+   * @returns the optional ones that are missing
+   * @throws RangeError where other state, or part of it, is in none of the entries
    */
   async import(
     entries: Iterable<StateEntry> | AsyncIterable<StateEntry>,
     { step, worldSize }: CheckpointOrigin,
     optional: readonly string[] = [],
-  ): Promise<void> {
+  ): Promise<string[]> {
     const found = new Map(this.#states.map(({ name }): [string, Bucket[]] => [name, []]));
-    const takes = (kind: StateKind, rank: number): boolean =>
-      kind === "shared" || (kind === "local" ? rank === this.rank % worldSize : rank === this.rank);
     for await (const entry of entries) {
       const state = this.#states.find(({ name }) => name === entry.name);
-      if (!state || !takes(state.kind, entry.rank)) continue;
-      if (state.kind === "feedback" && worldSize !== this.worldSize) continue;
+      if (!state || !this.#takes(state.kind, entry, worldSize)) continue;
       for (const piece of state.pieces) found.get(state.name)?.push(overlay(piece, entry));
     }
+    const missing: string[] = [];
     for (const { name, kind, pieces } of this.#states) {
-      if (kind === "feedback" || optional.includes(name)) continue;
-      const missing = pieces.find((piece) => !covers(found.get(name) ?? [], piece));
-      if (!missing) continue;
-      throw new RangeError(
-        `train: the checkpoint of step ${step} lacks ${name} [${missing.start}, ${missing.start + missing.values.length})`,
-      );
+      const lacking = pieces.find((piece) => !covers(found.get(name) ?? [], piece));
+      if (!lacking || kind === "feedback") continue;
+      if (!optional.includes(name)) {
+        throw new RangeError(
+          `train: the checkpoint of step ${step} lacks ${name} [${lacking.start}, ${lacking.start + lacking.values.length})`,
+        );
+      }
+      missing.push(name);
     }
     this.step = step;
+    return missing;
+  }
+
+  /** The kinds of state and entry differ where a checkpoint goes on in another mode. */
+  #takes(kind: StateKind, entry: StateEntry, oldWorldSize: number): boolean {
+    if (kind === "feedback") return oldWorldSize === this.worldSize && entry.rank === this.rank;
+    if (entry.kind === "shared") return true;
+    return entry.rank === (kind === "local" ? this.rank % oldWorldSize : 0);
   }
 
   /** 64 bits of the parameters' and buffers' bits in hexadecimal: equal on all ranks after a synchronized step. */

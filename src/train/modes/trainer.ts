@@ -87,3 +87,11 @@ export class NonFiniteLossError extends Error {
     this.loss = loss;
   }
 }
+
+/** @throws RangeError where a step is not the replica's next one */
+export function checkStep(replica: Replica, { step, globalRows }: StepInput): void {
+  if (step !== replica.step) {
+    throw new RangeError(`train: step ${step} was asked for, step ${replica.step} is next`);
+  }
+  if (!(globalRows > 0)) throw new RangeError(`train: step ${step} has ${globalRows} rows`);
+}
