@@ -15,17 +15,13 @@ export interface Batch {
   seed: number;
 }
 
-/** What the step model gives for one batch, beside the gradients. */
+/** What the step and evaluate models say of one batch. */
 export interface BatchLoss {
-  /** Mean over the batch. */
+  /** Mean over `count`. */
   loss: number;
-  /** How many were classified rightly; absent where the loss is no classification. */
+  /** How many of `count` were classified rightly; absent where the loss is no classification. */
   correct?: number | undefined;
-}
-
-/** What the evaluate model gives for one batch. */
-export interface Evaluation extends BatchLoss {
-  /** What `loss` is the mean over and `correct` is counted among. */
+  /** Rows, or positions in them. */
   count: number;
 }
 
@@ -46,5 +42,5 @@ export interface Executor {
    * @throws Error with the runtime's message
    */
   gradients(vector: Float32Array, batch: Batch, sink: GradientSink): Promise<BatchLoss>;
-  evaluate(vector: Float32Array, batch: Batch): Promise<Evaluation>;
+  evaluate(vector: Float32Array, batch: Batch): Promise<BatchLoss>;
 }

@@ -5,7 +5,7 @@
  * `export` and `import` know it.
  */
 import { segmentOf } from "../collectives/segments.ts";
-import type { Batch, Executor } from "./executor.ts";
+import type { Batch, BatchLoss, Executor } from "./executor.ts";
 import { hashWords } from "./hash.ts";
 import type { Bucket, Layout } from "./layout.ts";
 
@@ -53,8 +53,8 @@ interface StateVector {
   replicated: boolean;
 }
 
-/** Elements behind the gradients and buffers in `Replica.gradient`: the loss, how many were right, and of how many rows that is known. */
-export const METRICS = 3;
+/** Elements behind the gradients and buffers in `Replica.gradient`: loss, correct, count, and the count where `correct` is known. */
+export const METRICS = 4;
 
 export interface ReplicaOptions {
   layout: Layout;
@@ -116,24 +116,22 @@ export class Replica {
     for (const [i, batch] of batches.entries()) {
       const weight = batch.rows / rows;
       const last = i === batches.length - 1;
-      const { loss, correct } = await executor.gradients(this.vector, batch, {
+      const { loss, correct, count } = await executor.gradients(this.vector, batch, {
         into: gradient,
         weight,
         ready: last ? ready : undefined,
       });
       const metrics = gradient.subarray(layout.length);
-      metrics[0] = (metrics[0] ?? 0) + weight * loss;
-      if (correct === undefined) continue;
-      metrics[1] = (metrics[1] ?? 0) + correct;
-      metrics[2] = (metrics[2] ?? 0) + batch.rows;
+      const sums = [weight * loss, correct ?? 0, count, correct === undefined ? 0 : count];
+      sums.forEach((value, k) => (metrics[k] = (metrics[k] ?? 0) + value));
     }
     ready?.(gradient.length);
   }
 
   /** The metrics behind a vector of this layout. */
-  metrics(from: Float32Array): { loss: number; correct: number | undefined } {
-    const [loss = NaN, correct = 0, known = 0] = from.subarray(this.layout.length);
-    return { loss, correct: known > 0 ? correct : undefined };
+  metrics(from: Float32Array): BatchLoss {
+    const [loss = NaN, correct = 0, count = 0, classified = 0] = from.subarray(this.layout.length);
+    return { loss, correct: classified > 0 ? correct : undefined, count };
   }
 
   /**

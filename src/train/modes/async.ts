@@ -8,6 +8,7 @@
  * et al. 2016). With N ranks in step it is about N − 1, so N pushes move the parameters about as far as one
  * step of `sync`.
  */
+import type { BatchLoss } from "../executor.ts";
 import { clipFactor, scaleInPlace, sumOfSquares } from "../clip.ts";
 import type { CheckpointOrigin, ExportOptions, Replica, StateEntry } from "../replica.ts";
 import { learningRate } from "../schedule.ts";
@@ -48,7 +49,7 @@ class AsyncTrainer implements Trainer {
     await this.#server.pull(step);
     const rate = learningRate(schedule, optimizer.lr, step, totalSteps);
     const rows = batches.reduce((sum, batch) => sum + batch.rows, 0);
-    let metrics: { loss: number; correct?: number | undefined } = { loss: 0 };
+    let metrics: BatchLoss = { loss: 0, count: 0 };
     let gradientNorm: number | undefined;
     if (rows > 0) {
       await replica.accumulate(executor, batches, rows);

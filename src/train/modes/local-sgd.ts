@@ -85,13 +85,12 @@ class LocalSgdTrainer implements Trainer {
       await replica.accumulate(executor, batches, rows);
       gradientNorm = this.#update(rate);
     }
-    const { loss, correct } =
-      rows > 0 ? replica.metrics(replica.gradient) : { loss: 0, correct: undefined };
-    if (!Number.isFinite(loss)) throw new NonFiniteLossError(step, loss);
+    const metrics = rows > 0 ? replica.metrics(replica.gradient) : { loss: 0, count: 0 };
+    if (!Number.isFinite(metrics.loss)) throw new NonFiniteLossError(step, metrics.loss);
     const synchronized = (step + 1) % localSteps === 0;
     if (synchronized) await this.#synchronize();
     replica.step++;
-    return { step, loss, correct, rows, learningRate: rate, gradientNorm, synchronized };
+    return { step, ...metrics, rows, learningRate: rate, gradientNorm, synchronized };
   }
 
   /** A step of the inner optimizer on all parameters. */

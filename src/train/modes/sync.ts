@@ -64,11 +64,11 @@ class SyncTrainer implements Trainer {
       const parameters = exchange.subarray(own.start, own.end);
       this.#optimizer.update(own, parameters, gradients, { learningRate: rate, step });
     });
-    const { loss, correct } = this.replica.metrics(exchange);
-    if (!Number.isFinite(loss)) throw new NonFiniteLossError(step, loss);
+    const metrics = this.replica.metrics(exchange);
+    if (!Number.isFinite(metrics.loss)) throw new NonFiniteLossError(step, metrics.loss);
     this.replica.step++;
     const rows = globalRows;
-    return { step, loss, correct, rows, learningRate: rate, gradientNorm, synchronized: true };
+    return { step, ...metrics, rows, learningRate: rate, gradientNorm, synchronized: true };
   }
 
   /** Scales the own segments of the reduced gradient so that the norm of the whole is within the bound; gives the norm before. */

@@ -29,10 +29,12 @@ export interface StepInput {
 
 export interface StepMetrics {
   step: number;
-  /** Mean over `rows`. */
+  /** Mean over `rows`; 0 where there are none. */
   loss: number;
-  /** Among `rows`; absent where the loss is no classification. */
+  /** Among `count`; absent where the loss is no classification. */
   correct?: number | undefined;
+  /** Rows, or positions in them. */
+  count: number;
   /** sync: the rows of all ranks; local_sgd and async: this rank's. */
   rows: number;
   learningRate: number;
