@@ -23,8 +23,8 @@ const groupNormalization: Expansion = (c, node) => {
   const dims = c.dims(x);
   const groups = intAttribute(node, "num_groups", 1);
   const channels = c.sizes(x, 1)[1] ?? 0;
-  const ones = c.floats(new Array<number>(groups).fill(1), [groups]);
-  const zeros = c.floats(new Array<number>(groups).fill(0), [groups]);
+  const ones = c.floats(Array<number>(groups).fill(1), [groups]);
+  const zeros = c.floats(Array<number>(groups).fill(0), [groups]);
   const grouped = c.reshape(x, groupedDims(dims, groups));
   const normalised = c.emit(
     "InstanceNormalization",

@@ -1,21 +1,15 @@
 /** @file The part of a differentiated model that rules emit: gradients, added up where a value is used twice. */
-import type { Inferred } from "../graph/infer.ts";
 import { product } from "../graph/infer-shape.ts";
 import { makeInt } from "../graph/attributes.ts";
 import { DataType } from "../onnx/data-type.ts";
-import type { Dimension, Model } from "../onnx/model.ts";
+import type { Dimension } from "../onnx/model.ts";
 import { GraphEmitter } from "./emitter.ts";
-import type { GradientContext, MaybeValue, Target } from "./rule.ts";
+import type { GradientContext, MaybeValue } from "./rule.ts";
 
 export class GradientGraph extends GraphEmitter implements GradientContext {
   /** Values that the walk wants a gradient of. */
   wanted: ReadonlySet<string> = new Set();
   readonly #parts = new Map<string, string[]>();
-
-  // oxlint-disable-next-line no-useless-constructor -- names the parameters
-  constructor(model: Model, inferred: Inferred, target: Target) {
-    super(model, inferred, target);
-  }
 
   needsGradient(name: MaybeValue): name is string {
     return name !== undefined && this.wanted.has(name);

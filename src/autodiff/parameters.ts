@@ -73,8 +73,10 @@ export async function defaultParameters(model: Model): Promise<string[]> {
       } else if (OPERANDS.has(node.opType)) {
         const others = node.inputs.filter((other) => other !== name);
         if (others.some((other) => inputs.has(other))) continue;
-        const follows = others.map((other) => producers.get(other)?.opType ?? "");
-        if (await isOperandWeight(tensor, node.opType, follows)) return true;
+        // The bias of a layer with one unit; other constants of one element are arithmetic.
+        const isUnit =
+          name === tensor.name && others.some((other) => isProduct(producers.get(other)));
+        if (await isOperandWeight(tensor, node.opType, isUnit)) return true;
       }
     }
     return false;
@@ -89,15 +91,13 @@ export async function defaultParameters(model: Model): Promise<string[]> {
   return parameters;
 }
 
+const isProduct = (node: Node | undefined): boolean => node?.opType === "MatMul";
+
 const isTiny = ({ dims }: Tensor): boolean => dims.length < 2;
 
-async function isOperandWeight(
-  tensor: Tensor,
-  opType: string,
-  follows: readonly string[],
-): Promise<boolean> {
+async function isOperandWeight(tensor: Tensor, opType: string, isUnit: boolean): Promise<boolean> {
   const { dims } = tensor;
-  if (elementCount(dims) <= 1) return dims.length === 1 && follows.includes("MatMul");
+  if (elementCount(dims) <= 1) return dims.length === 1 && isUnit;
   const isTable = dims.filter((size) => size > 1).length > 1;
   if (isTable && (opType === "Mul" || opType === "Div")) return false;
   return !isTable || !(await isMask(tensor));
