@@ -1,5 +1,6 @@
 /** @file All gradient rules, merged from the families in rules/; the ops that stop a gradient; the expansions. */
 import type { Node } from "../onnx/model.ts";
+import { RECURRENT_PARTS } from "./expand/cells.ts";
 import { NORMALIZATION_PARTS } from "./expansions.ts";
 import type { Expansion, ExpansionTable, GradientRule, RuleTable } from "./rule.ts";
 import { ACTIVATION } from "./rules/activation.ts";
@@ -40,6 +41,7 @@ const RULES: RuleTable = {
 
 const EXPANSIONS: ExpansionTable = {
   ...NORMALIZATION_PARTS,
+  ...RECURRENT_PARTS,
 };
 
 /** Ops whose outputs do not depend smoothly on their inputs: their gradient is zero or none, and the walk ends there. */

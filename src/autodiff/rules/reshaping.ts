@@ -8,7 +8,7 @@ import {
 } from "../../graph/attributes.ts";
 import { frontAxis } from "../../graph/infer-shape.ts";
 import type { Dimension } from "../../onnx/model.ts";
-import type { GradientRule, RuleTable } from "../rule.ts";
+import type { GradientContext, GradientRule, RuleTable } from "../rule.ts";
 
 /** Back to the shape of the input. */
 const reshaped: GradientRule = (c, node, [g = ""]) => [c.reshapeLike(g, node.inputs[0] ?? "")];
@@ -73,13 +73,30 @@ const trilu: GradientRule = (c, node, [g = ""]) => [
 const concat: GradientRule = (c, node, [g = ""]) => {
   const axis = frontAxis(intAttribute(node, "axis", 0), c.dims(g).length);
   const sizes = node.inputs.map((name) => c.dims(name)[axis]);
-  return node.inputs.map((name, i) => {
-    if (!c.needsGradient(name)) return undefined;
-    const bounds = placeOf(sizes, i);
-    if (!bounds) throw c.refusal(`the sizes of its inputs along axis ${axis} are not known`);
-    return c.emit("Slice", [g, ...[...bounds, axis].map((value) => c.int64([value]))]);
+  const isWanted = node.inputs.map((name) => c.needsGradient(name));
+  const places = sizes.map((_, i) => placeOf(sizes, i));
+  if (places.some((place, i) => !place && isWanted[i])) {
+    return splitAtRunTime(c, g, node.inputs, axis);
+  }
+  return places.map((place, i) => {
+    if (!place || !isWanted[i]) return undefined;
+    const [start, end] = place;
+    return c.emit("Slice", [g, c.int64([start]), c.int64([end]), c.int64([axis])]);
   });
 };
+
+function splitAtRunTime(
+  c: GradientContext,
+  g: string,
+  inputs: readonly string[],
+  axis: number,
+): string[] {
+  const sizes = inputs.map((name) =>
+    c.emit("Shape", [name], [makeInt("start", axis), makeInt("end", axis + 1)]),
+  );
+  const all = c.emit("Concat", sizes, [makeInt("axis", 0)]);
+  return c.emitAll("Split", [g, all], inputs.length, [makeInt("axis", axis)]);
+}
 
 /** Start and end of part `i`, counted from the end (negative) where a size before it is not known. */
 function placeOf(sizes: readonly Dimension[], i: number): [number, number] | undefined {

@@ -15,18 +15,13 @@ import { frontAxis } from "../../graph/infer-shape.ts";
 import type { Emitter, GradientContext, GradientRule, RuleTable } from "../rule.ts";
 
 const resize: GradientRule = (c, node, [g = ""]) => {
-  const [x = ""] = node.inputs;
   const method = interpolation(c, node);
   let result = g;
   for (const { axis, from, to, scale } of resizedAxes(c, node)) {
-    const upsampling = to / from;
-    const isRepeat =
-      method.mode === "nearest" && Number.isInteger(upsampling) && scale === upsampling;
     const weights = interpolationWeights(method, from, to, scale);
-    result =
-      isRepeat && isRepetition(weights, from, upsampling)
-        ? summedRuns(c, result, axis, from, upsampling)
-        : timesTransposed(c, result, axis, weights, from);
+    result = isRepetition(weights, from, to / from)
+      ? summedRuns(c, result, axis, from, to / from)
+      : timesTransposed(c, result, axis, weights, from);
   }
   return [result];
 };
