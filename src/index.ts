@@ -3,6 +3,8 @@ import { sweep } from "./jobs/sweep.ts";
 import { api } from "./routes/api.ts";
 
 export { Job } from "../durable-objects/job.ts";
+export { Rank } from "../durable-objects/rank.ts";
+export { TrainingJob } from "../durable-objects/training-job.ts";
 
 export default {
   fetch: api.fetch,

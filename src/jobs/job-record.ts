@@ -1,7 +1,10 @@
 /** @file A job in its object's SQLite: the order, the view, the events. Everything is stored before it is told. */
-import type { JobEvent, JobOrder, JobView } from "./job-view.ts";
+import type { JobEvent, JobView } from "./job-view.ts";
 
-export class JobRecord {
+/** Events that only tell how far the work is: of a long job the latest are enough. */
+const PROGRESS_EVENTS_KEPT = 1_000;
+
+export class JobRecord<Order, View extends JobView> {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
@@ -9,7 +12,7 @@ export class JobRecord {
   }
 
   /** Stores a new job; false when there is one already. */
-  create(order: JobOrder, view: JobView): boolean {
+  create(order: Order, view: View): boolean {
     if (this.load()) return false;
     this.#sql.exec(
       "CREATE TABLE IF NOT EXISTS job (id INTEGER PRIMARY KEY CHECK (id = 1), job_order TEXT NOT NULL, view TEXT NOT NULL)",
@@ -26,7 +29,7 @@ export class JobRecord {
   }
 
   /** `undefined` for an object that no job was created in. */
-  load(): { order: JobOrder; view: JobView } | undefined {
+  load(): { order: Order; view: View } | undefined {
     const [table] = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'job'");
     if (!table) return undefined;
     const [row] = this.#sql.exec<{ job_order: string; view: string }>(
@@ -36,9 +39,24 @@ export class JobRecord {
   }
 
   /** Stores the view, and the event that tells of its change. */
-  save(view: JobView, type: JobEvent["type"]): JobEvent {
+  save(view: View, type: "state" | "progress"): JobEvent {
+    this.keep(view);
+    const event = this.add(type, type === "state" ? view : view.progress);
+    if (type === "progress" && event.id % PROGRESS_EVENTS_KEPT === 0) {
+      this.#sql.exec(
+        "DELETE FROM events WHERE type = 'progress' AND id <= ?",
+        event.id - PROGRESS_EVENTS_KEPT,
+      );
+    }
+    return event;
+  }
+
+  /** Stores the view and tells nobody. */
+  keep(view: View): void {
     this.#sql.exec("UPDATE job SET view = ?", JSON.stringify(view));
-    const data = type === "state" ? view : view.progress;
+  }
+
+  add(type: JobEvent["type"], data: unknown): JobEvent {
     const row = this.#sql
       .exec<{ id: number }>(
         "INSERT INTO events (type, data) VALUES (?, ?) RETURNING id",

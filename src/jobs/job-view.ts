@@ -2,6 +2,7 @@
 import type { CompressRequest } from "../compress/types.ts";
 import type { Problem } from "../problem/api-error.ts";
 import type { Headline } from "../problem/report-body.ts";
+import type { TrainingView } from "./training/training-view.ts";
 
 export const JOB_STATES = ["queued", "running", "succeeded", "failed", "canceled"] as const;
 export type JobState = (typeof JOB_STATES)[number];
@@ -12,26 +13,31 @@ export interface JobResult {
   report: Headline;
 }
 
-/** As the API shows it; times are Unix seconds. */
-export interface JobView {
+/** What the API shows of every job; times are Unix seconds. */
+export interface AnyJobView {
   id: string;
   object: "job";
-  operation: CompressRequest["operation"];
   model_id: string;
   options: Record<string, unknown>;
   state: JobState;
   progress: { fraction: number; doing: string };
   /** How often the work was begun. */
   attempts: number;
-  result: JobResult | null;
   error: Problem | null;
   created_at: number;
   started_at: number | null;
   finished_at: number | null;
 }
 
+export interface CompressionView extends AnyJobView {
+  operation: CompressRequest["operation"];
+  result: JobResult | null;
+}
+
+export type JobView = CompressionView | TrainingView;
+
 /** What the object is created with, and never changes. */
-export interface JobOrder {
+export interface CompressionOrder {
   id: string;
   workspace: string;
   modelId: string;
@@ -44,7 +50,7 @@ export interface JobOrder {
 
 export interface JobEvent {
   id: number;
-  type: "state" | "progress";
+  type: "state" | "progress" | "metrics";
   data: unknown;
 }
 
@@ -52,17 +58,24 @@ export function isOver(state: JobState): boolean {
   return state === "succeeded" || state === "failed" || state === "canceled";
 }
 
-export function newJobView({ id, modelId, request }: JobOrder): JobView {
+export function newCompressionView({ id, modelId, request }: CompressionOrder): CompressionView {
+  return {
+    ...queued(id, modelId, request.options),
+    operation: request.operation,
+    progress: { fraction: 0, doing: "waiting" },
+    result: null,
+  };
+}
+
+/** What every job starts with. */
+export function queued(id: string, modelId: string, options: Record<string, unknown>) {
   return {
     id,
-    object: "job",
-    operation: request.operation,
+    object: "job" as const,
     model_id: modelId,
-    options: request.options,
-    state: "queued",
-    progress: { fraction: 0, doing: "waiting" },
+    options,
+    state: "queued" as JobState,
     attempts: 0,
-    result: null,
     error: null,
     created_at: Math.floor(Date.now() / 1000),
     started_at: null,

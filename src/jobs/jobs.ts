@@ -4,22 +4,25 @@ import { ApiError, problemOf } from "../problem/api-error.ts";
 import { newId } from "../store/id.ts";
 import { addJobRow, findJobRow, mirrorJob } from "../store/jobs.ts";
 import { newReportId } from "../store/reports.ts";
-import { type JobOrder, type JobView, newJobView } from "./job-view.ts";
+import { type CompressionOrder, type JobView, newCompressionView } from "./job-view.ts";
 
 /** A row without an object after this time is of a request that died between the two. */
 const STILLBORN_MS = 60_000;
 
 /** What a job's object answers to (RPC's own types lose what is `unknown`). */
-export interface JobObject {
-  create(order: JobOrder): Promise<JobView>;
+export interface JobObject<Order = unknown> {
+  create(order: Order): Promise<JobView>;
   read(): Promise<JobView | undefined>;
   wait(timeoutMs: number): Promise<JobView>;
   events(after: number): Promise<ReadableStream<Uint8Array>>;
   cancel(): Promise<{ canceled: boolean; view: JobView }>;
 }
 
-export function jobObject(env: Env, id: string): JobObject {
-  return env.JOBS.get(env.JOBS.idFromName(id)) as unknown as JobObject;
+/** The object of a job; which class it is of follows from the operation. */
+export function jobObject(env: Env, { id, operation }: Pick<JobView, "id" | "operation">) {
+  const stub =
+    operation === "train" ? env.TRAINING_JOBS.getByName(id) : env.JOBS.get(env.JOBS.idFromName(id));
+  return stub as unknown as JobObject;
 }
 
 /** Orders a job on a stored model; `undefined` when the workspace has no such model. */
@@ -29,7 +32,7 @@ export async function orderJob(
   model: { id: string; resultName: string },
   request: CompressRequest,
 ): Promise<JobView | undefined> {
-  const order: JobOrder = {
+  const order: CompressionOrder = {
     id: newId("job"),
     workspace,
     modelId: model.id,
@@ -38,17 +41,31 @@ export async function orderJob(
     resultName: model.resultName,
     reportId: newReportId(),
   };
-  const view = JSON.stringify(newJobView(order));
-  const { operation } = request;
+  return await enterJob(env, workspace, newCompressionView(order), order);
+}
+
+/**
+ * Enters a job in the catalogue and creates its object.
+ * @param inputs ids of models and datasets that it uses beside its model: they cannot be deleted before its end
+ * @returns `undefined` when the workspace has no such model
+ */
+export async function enterJob(
+  env: Env,
+  workspace: string,
+  view: JobView,
+  order: unknown,
+  inputs: readonly string[] = [],
+): Promise<JobView | undefined> {
   const entered = await addJobRow(env.DB, {
-    id: order.id,
+    id: view.id,
     workspace,
-    operation,
-    modelId: model.id,
-    view,
+    operation: view.operation,
+    modelId: view.model_id,
+    view: JSON.stringify(view),
+    inputs,
   });
   if (!entered) return undefined;
-  return await jobObject(env, order.id).create(order);
+  return await jobObject(env, view).create(order);
 }
 
 /** A job of the workspace, as its object knows it. */
@@ -59,9 +76,9 @@ export async function findJob(
 ): Promise<JobView | undefined> {
   const row = await findJobRow(env.DB, workspace, id);
   if (!row) return undefined;
-  const view = await jobObject(env, id).read();
-  if (view) return view;
   const entered: JobView = JSON.parse(row.view);
+  const view = await jobObject(env, entered).read();
+  if (view) return view;
   if (Date.now() - row.created_at < STILLBORN_MS) return entered;
   const error = problemOf(new ApiError("internal_error", "the job was entered but never begun"));
   const failed: JobView = { ...entered, state: "failed", error };

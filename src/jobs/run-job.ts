@@ -7,7 +7,7 @@ import { findReport, putReport } from "../store/reports.ts";
 import { MEMORY_BYTES, Spool, type Spooled } from "../store/spool.ts";
 import { releaseObjects, TemporaryObjects } from "../store/temporary-objects.ts";
 import { startCompression } from "./engine.ts";
-import type { JobOrder, JobResult } from "./job-view.ts";
+import type { CompressionOrder, JobResult } from "./job-view.ts";
 import { storeModel } from "./store-model.ts";
 import { inTurn } from "./turns.ts";
 
@@ -17,7 +17,11 @@ export interface JobHooks {
 }
 
 /** @throws what the engine throws, ApiError, and the storage's errors; nothing is left behind then */
-export async function runJob(env: Env, order: JobOrder, hooks: JobHooks): Promise<JobResult> {
+export async function runJob(
+  env: Env,
+  order: CompressionOrder,
+  hooks: JobHooks,
+): Promise<JobResult> {
   const { workspace, id, resultModelId, reportId } = order;
   // What an attempt that was killed left: unfinished uploads, or the whole result.
   await releaseObjects(env, id);
@@ -40,7 +44,12 @@ export async function runJob(env: Env, order: JobOrder, hooks: JobHooks): Promis
     await storeModel(env, workspace, objects, {
       id: resultModelId,
       name: order.resultName,
-      jobId: id,
+      lineage: {
+        parent: order.modelId,
+        job: id,
+        operation: order.request.operation,
+        options: order.request.options,
+      },
       model,
       external: files,
     });
@@ -73,7 +82,7 @@ async function writeFiles(
 /** What an earlier attempt finished without living to tell. */
 async function resultOf(
   env: Env,
-  { workspace, resultModelId, reportId }: JobOrder,
+  { workspace, resultModelId, reportId }: CompressionOrder,
 ): Promise<JobResult | undefined> {
   if (!(await findModel(env.DB, workspace, resultModelId))) return undefined;
   const report = await findReport(env, workspace, reportId);

@@ -1,6 +1,6 @@
 /** @file A received model into the catalogue: inspected first, so that only valid models are listed. */
 import { ApiError } from "../problem/api-error.ts";
-import { addModel, type StoredModel } from "../store/models.ts";
+import { addModel, type Lineage, type StoredModel } from "../store/models.ts";
 import type { Spooled } from "../store/spool.ts";
 import type { TemporaryObjects } from "../store/temporary-objects.ts";
 import { inspectModel } from "./inspect-model.ts";
@@ -8,7 +8,7 @@ import { inspectModel } from "./inspect-model.ts";
 export interface ModelToStore {
   id?: string;
   name: string;
-  jobId?: string;
+  lineage?: Lineage;
   model: Spooled;
   external: ReadonlyMap<string, Spooled>;
 }

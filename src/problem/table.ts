@@ -141,6 +141,33 @@ export const PROBLEMS = {
     "Send an .npz whose arrays are named like the model's inputs.",
   ),
 
+  // The dataset
+  not_a_dataset: kind(
+    415,
+    "The body is not a dataset",
+    "Send npz, npy, safetensors, csv (UTF-8) or parquet.",
+  ),
+  invalid_dataset: kind(
+    422,
+    "The dataset does not read",
+    "Correct what `detail` names; /docs says what each format may have.",
+  ),
+  dataset_too_large: kind(
+    413,
+    "The dataset passes a limit",
+    "Send fewer or smaller rows, or group columns into fields.",
+  ),
+  dataset_mismatch: kind(
+    422,
+    "The dataset does not fit the model",
+    "Say which field feeds which input; GET the model and the dataset for types and shapes.",
+  ),
+  dataset_in_use: kind(
+    409,
+    "A job is reading the dataset",
+    "Wait for the job to end, or cancel it.",
+  ),
+
   // The compression
   nothing_to_gain: kind(
     422,
@@ -167,6 +194,29 @@ export const PROBLEMS = {
     422,
     "The result needs external data",
     "Store the model and use POST /v1/models/{id}/quantize.",
+  ),
+
+  // The training
+  training_mismatch: kind(
+    422,
+    "Model, dataset and options do not fit together",
+    "See `detail`; /docs has every option, GET /v1/datasets/{id} the fields.",
+  ),
+  rank_too_small: kind(
+    413,
+    "The training does not fit a rank's memory",
+    "Use a smaller batch_size, LoRA, fewer trainable parameters, or executor runner.",
+  ),
+  executor_not_available: kind(422, "The executor is not available", "Use executor edge."),
+  training_diverged: kind(
+    422,
+    "The loss is not a number",
+    "Lower the learning rate or set clip_norm, and resume from a checkpoint before.",
+  ),
+  training_failed: kind(
+    422,
+    "The training cannot go on",
+    "See `detail`; the checkpoints are kept.",
   ),
 
   // The import

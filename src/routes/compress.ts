@@ -8,7 +8,7 @@ import { jsonBody } from "./body.ts";
 import { type AppContext, createRouter, documentBody } from "./context.ts";
 import { idempotent } from "./idempotency.ts";
 import { JobSchema } from "./job-schema.ts";
-import { waitFor } from "./prefer-wait.ts";
+import { PreferHeader, waitFor } from "./prefer-wait.ts";
 import { requireModel } from "./models.ts";
 import { compressBody } from "./one-shot.ts";
 import { PRUNE_OPTION_NAMES, PruneOptions, PruneQuery, pruneRequest } from "./prune-options.ts";
@@ -112,13 +112,7 @@ function addFilter({ name, verb, query, names, request }: Operation): void {
 
 /** POST /v1/models/{id}/quantize: a job on a stored model. */
 function addJob({ name, verb, options, names, request }: Operation): void {
-  const headers = IdempotencyHeaders.extend({
-    prefer: z.string().optional().openapi({
-      description:
-        "`wait` or `wait=N`: answer when the job is over, or after N seconds (at most 60).",
-      example: "wait=30",
-    }),
-  });
+  const headers = IdempotencyHeaders.extend(PreferHeader.shape);
   const answer = {
     headers: z.object({ Location: z.string() }),
     content: { "application/json": { schema: JobSchema } },

@@ -5,7 +5,7 @@ import { findJob, jobObject } from "../jobs/jobs.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { listJobRows } from "../store/jobs.ts";
 import { type AppContext, createRouter } from "./context.ts";
-import { jobBody, JobSchema, JobState } from "./job-schema.ts";
+import { jobBody, JobOperation, JobSchema, JobState } from "./job-schema.ts";
 import { idParam, pageBody, pageOf, PageQuery, problems } from "./schemas.ts";
 
 const id = idParam("job", "job_9d4w");
@@ -22,7 +22,7 @@ const list = createRoute({
     query: PageQuery.extend({
       state: JobState.optional(),
       model_id: z.string().max(64).optional(),
-      operation: z.enum(["quantize", "prune"]).optional(),
+      operation: JobOperation.optional(),
     }),
   },
   responses: {
@@ -52,7 +52,8 @@ const events = createRoute({
   tags: ["Jobs"],
   summary: "Follow a job",
   description:
-    "Server-sent events: `state` with the job, `progress` with its progress. The stream ends after the final state; " +
+    "Server-sent events: `state` with the job, `progress` with its progress (of a training: loss, samples per second, " +
+    "bytes reduced, each rank), `metrics` with each epoch's. The stream ends after the final state; " +
     "one that breaks goes on after `Last-Event-ID`.",
   request: {
     params: id,
@@ -94,19 +95,20 @@ export const jobs = createRouter()
   .openapi(events, async (c) => {
     const job = await requireJob(c, c.req.valid("param").id);
     const after = Number(c.req.valid("header")["last-event-id"] ?? 0);
-    const stream = await jobObject(c.env, job.id).events(after);
+    const stream = await jobObject(c.env, job).events(after);
     return new Response(stream, {
       headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store" },
     });
   })
   .openapi(cancel, async (c) => {
     const job = await requireJob(c, c.req.valid("param").id);
-    const { canceled, view } = await jobObject(c.env, job.id).cancel();
+    const { canceled, view } = await jobObject(c.env, job).cancel();
     if (!canceled) throw new ApiError("job_already_finished", `${view.id} has ${view.state}`);
     return c.json(jobBody(view), 200);
   });
 
-async function requireJob(c: AppContext, jobId: string): Promise<JobView> {
+/** @throws ApiError 404 for an id that the caller's workspace does not have */
+export async function requireJob(c: AppContext, jobId: string): Promise<JobView> {
   const job = await findJob(c.env, c.get("workspace"), jobId);
   if (!job) throw new ApiError("not_found", `there is no job ${jobId}`);
   return job;

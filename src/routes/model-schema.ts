@@ -40,6 +40,18 @@ export const Model = z
       z.object({ location: z.string(), bytes: z.number().int(), sha256: Sha256 }),
     ),
     job_id: z.string().nullable().openapi({ description: "The job that made it." }),
+    lineage: z
+      .object({
+        parent: z
+          .string()
+          .openapi({ description: "The model it was made of; deleted since, maybe." }),
+        job: z.string(),
+        operation: z.string().openapi({ example: "train" }),
+        options: z.record(z.string(), z.unknown()),
+        dataset: z.string().optional().openapi({ description: "Of a trained model." }),
+      })
+      .nullable()
+      .openapi({ description: "How a job made it; null for a model that was sent in." }),
     created_at: Timestamp,
   })
   .openapi("Model");
@@ -65,6 +77,7 @@ export function modelBody(model: StoredModel) {
       .filter(({ location }) => location !== "")
       .map(({ location, bytes, sha256 }) => ({ location, bytes, sha256 })),
     job_id: model.job_id,
+    lineage: model.lineage,
     created_at: seconds(model.created_at),
   };
 }

@@ -1,9 +1,18 @@
 /** @file `Prefer: wait` (RFC 7240 §4.3): the answer may take that long, if the job is over by then. */
+import { z } from "@hono/zod-openapi";
 import { isOver, type JobView } from "../jobs/job-view.ts";
 import { jobObject } from "../jobs/jobs.ts";
 import { ApiError } from "../problem/api-error.ts";
 import type { AppContext } from "./context.ts";
 import { jobBody } from "./job-schema.ts";
+
+export const PreferHeader = z.object({
+  prefer: z.string().optional().openapi({
+    description:
+      "`wait` or `wait=N`: answer when the job is over, or after N seconds (at most 60).",
+    example: "wait=30",
+  }),
+});
 
 /** Proxies close connections that are silent for longer. */
 const MAX_WAIT_S = 60;
@@ -14,7 +23,7 @@ export async function waitFor(c: AppContext, job: JobView) {
   const wait = waitSeconds(c.req.header("Prefer"));
   if (wait === undefined) return c.json(jobBody(job), 202, headers);
   headers["Preference-Applied"] = `wait=${wait}`;
-  const view = await jobObject(c.env, job.id).wait(wait * 1000);
+  const view = await jobObject(c.env, job).wait(wait * 1000);
   return isOver(view.state)
     ? c.json(jobBody(view), 200, headers)
     : c.json(jobBody(view), 202, headers);

@@ -1,8 +1,11 @@
 /**
  * @file A `Runtime` over onnxruntime-web's WebAssembly: one session at a time, bounded memory, fresh after a failure.
+ *
+ * Beside it live resident sessions, of models that are run many times: they give way to a session that is loaded,
+ * and come back when they are run again.
  */
 import { externalize } from "./externalize.ts";
-import { OrtInstance } from "./ort-instance.ts";
+import { DoesNotFitError, OrtInstance } from "./ort-instance.ts";
 import { OrtSession, WEIGHTS_FILE } from "./ort-session.ts";
 import type { HostTensor, Runtime, Session } from "./runtime.ts";
 
@@ -56,6 +59,8 @@ export class WasmRuntime implements Runtime {
   readonly #options: WasmRuntimeOptions;
   #instance: OrtInstance | undefined;
   #turn: Turn | undefined;
+  /** By name, the one used last at the end. */
+  readonly #residents = new Map<string, OrtSession>();
 
   constructor(options: WasmRuntimeOptions) {
     this.name = options.name;
@@ -76,12 +81,8 @@ export class WasmRuntime implements Runtime {
     }
     const turn = await this.#nextTurn();
     try {
-      const { module, maxHeapBytes, maxTotalBytes } = this.#options;
-      this.#instance ??= await OrtInstance.create(await module(), maxHeapBytes);
-      this.#instance.maxHeapBytes = Math.min(maxHeapBytes, maxTotalBytes - model.length);
-      const lean = model.length > LEAN_MODEL_BYTES;
-      const parts = lean ? externalize(model, WEIGHTS_FILE) : { graph: model };
-      turn.session = new OrtSession(this.#instance, parts, { lean });
+      this.#dropResidents();
+      turn.session = await this.#open(model);
     } catch (error) {
       this.#end(turn);
       throw error;
@@ -89,12 +90,98 @@ export class WasmRuntime implements Runtime {
     return new TurnSession(turn, turn.session, () => this.#end(turn));
   }
 
-  /** Waits until no session is open, then opens a turn. */
-  async #nextTurn(): Promise<Turn> {
+  /**
+   * Runs a resident session, which all callers with its name share: it holds no state between runs.
+   * @param name tells models apart, e.g. by their SHA-256
+   * @param model gives its bytes when it has to be loaded
+   * @throws Error with ONNX Runtime's message when the model does not load or the run fails
+   */
+  async runResident(
+    name: string,
+    model: () => Promise<Uint8Array>,
+    feeds: Readonly<Record<string, HostTensor>>,
+  ): Promise<Record<string, HostTensor>> {
+    for (;;) {
+      await this.#untilFree();
+      const session = this.#residents.get(name);
+      // No await between the look and the run: a session that is loaded meanwhile would drop this one.
+      if (session) return this.#runResident(name, session, feeds);
+      const bytes = await model();
+      const turn = await this.#nextTurn();
+      try {
+        if (!this.#residents.has(name)) this.#residents.set(name, await this.#openResident(bytes));
+      } finally {
+        this.#end(turn);
+      }
+    }
+  }
+
+  /** When the memory is full the other residents go, and it is tried once more. */
+  #runResident(
+    name: string,
+    session: OrtSession,
+    feeds: Readonly<Record<string, HostTensor>>,
+  ): Record<string, HostTensor> {
+    this.#residents.delete(name);
+    this.#residents.set(name, session);
+    try {
+      return session.run(feeds);
+    } catch (error) {
+      const others = this.#residents.size - 1;
+      if (!(error instanceof DoesNotFitError) || others === 0 || this.#instance?.broken)
+        throw error;
+      this.#dropResidents(name);
+      return session.run(feeds);
+    } finally {
+      this.#replaceBroken();
+    }
+  }
+
+  async #openResident(model: Uint8Array): Promise<OrtSession> {
+    try {
+      return await this.#open(model);
+    } catch (error) {
+      if (!(error instanceof DoesNotFitError) || this.#residents.size === 0) throw error;
+      this.#dropResidents();
+      return await this.#open(model);
+    }
+  }
+
+  #dropResidents(except?: string): void {
+    for (const [name, session] of this.#residents) {
+      if (name === except) continue;
+      this.#residents.delete(name);
+      session.release();
+    }
+  }
+
+  async #open(model: Uint8Array): Promise<OrtSession> {
+    const { module, maxHeapBytes, maxTotalBytes } = this.#options;
+    this.#instance ??= await OrtInstance.create(await module(), maxHeapBytes);
+    this.#instance.maxHeapBytes = Math.min(maxHeapBytes, maxTotalBytes - model.length);
+    const lean = model.length > LEAN_MODEL_BYTES;
+    const parts = lean ? externalize(model, WEIGHTS_FILE) : { graph: model };
+    return new OrtSession(this.#instance, parts, { lean });
+  }
+
+  /** Waits until no session is open. */
+  async #untilFree(): Promise<void> {
     for (let held = this.#turn; held && !held.ended; held = this.#turn) {
       if (Date.now() - held.lastUsed >= IDLE_LIMIT_MS) this.#end(held);
       else await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+  }
+
+  /** An instance that failed inside takes its sessions with it. */
+  #replaceBroken(): void {
+    if (!this.#instance?.broken) return;
+    this.#instance = undefined;
+    this.#residents.clear();
+  }
+
+  /** Waits until no session is open, then opens a turn. */
+  async #nextTurn(): Promise<Turn> {
+    await this.#untilFree();
     this.#turn = new Turn();
     return this.#turn;
   }
@@ -104,7 +191,7 @@ export class WasmRuntime implements Runtime {
     try {
       turn.end();
     } finally {
-      if (this.#instance?.broken) this.#instance = undefined;
+      this.#replaceBroken();
     }
   }
 }

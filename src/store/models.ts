@@ -35,10 +35,22 @@ export interface ModelFile {
   bytes: number;
 }
 
+/** What a model was made from. */
+export interface Lineage {
+  /** The model it was made of; it may be deleted since. */
+  parent: string;
+  job: string;
+  operation: string;
+  options: Record<string, unknown>;
+  /** Of a trained model. */
+  dataset?: string;
+}
+
 export interface StoredModel {
   id: string;
   name: string;
   job_id: string | null;
+  lineage: Lineage | null;
   description: ModelDescription;
   files: ModelFile[];
   created_at: number;
@@ -48,7 +60,7 @@ export interface NewModel {
   /** Default: a new one. A job names its result beforehand, so that a second attempt finds the first one's. */
   id?: string;
   name: string;
-  jobId?: string;
+  lineage?: Lineage;
   description: ModelDescription;
   files: (Spooled & { location: string })[];
 }
@@ -57,18 +69,24 @@ interface Row {
   id: string;
   name: string;
   job_id: string | null;
+  lineage: string | null;
   description: string;
   files: string;
   created_at: number;
 }
 
-const SELECT = `SELECT id, name, job_id, description, created_at,
+const SELECT = `SELECT id, name, job_id, lineage, description, created_at,
   (SELECT json_group_array(json_object('location', location, 'sha256', sha256, 'bytes', bytes))
    FROM model_files WHERE model_id = models.id) AS files
   FROM models WHERE workspace_id = ?`;
 
 function fromRow(row: Row): StoredModel {
-  return { ...row, description: JSON.parse(row.description), files: JSON.parse(row.files) };
+  return {
+    ...row,
+    lineage: row.lineage === null ? null : JSON.parse(row.lineage),
+    description: JSON.parse(row.description),
+    files: JSON.parse(row.files),
+  };
 }
 
 export async function listModels(
@@ -146,12 +164,14 @@ export async function addModel(
         ).bind(workspace, sha256, key, bytes),
       ),
       env.DB.prepare(
-        "INSERT INTO models (id, workspace_id, name, job_id, description, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        `INSERT INTO models (id, workspace_id, name, job_id, lineage, description, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)`,
       ).bind(
         id,
         workspace,
         model.name,
-        model.jobId ?? null,
+        model.lineage?.job ?? null,
+        model.lineage ? JSON.stringify(model.lineage) : null,
         JSON.stringify(model.description),
         createdAt,
       ),
@@ -181,7 +201,8 @@ export async function addModel(
   return {
     id,
     name: model.name,
-    job_id: model.jobId ?? null,
+    job_id: model.lineage?.job ?? null,
+    lineage: model.lineage ?? null,
     description: model.description,
     files: modelFiles,
     created_at: createdAt,
@@ -229,7 +250,8 @@ export async function deleteModel(
   const [removed] = await env.DB.batch([
     env.DB.prepare(
       `DELETE FROM models WHERE id = ?1 AND workspace_id = ?2 AND NOT EXISTS
-       (SELECT 1 FROM jobs WHERE model_id = ?1 AND state IN ('queued', 'running'))`,
+       (SELECT 1 FROM jobs LEFT JOIN job_inputs ON job_id = jobs.id
+        WHERE (model_id = ?1 OR input_id = ?1) AND state IN ('queued', 'running'))`,
     ).bind(id, workspace),
     env.DB.prepare(
       `INSERT INTO temporary_objects (object_key, owner, expires_at) SELECT object_key, ?3, ?4 ${orphans}`,

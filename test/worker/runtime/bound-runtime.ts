@@ -6,12 +6,13 @@
 import { env } from "cloudflare:workers";
 
 import type { HostTensor, Runtime, Session } from "../../../src/runtime/runtime.ts";
+import type { WasmRuntime } from "../../../src/runtime/wasm-runtime.ts";
 import type OrtService from "./ort-service.ts";
 import type { Outcome } from "./ort-service.ts";
 
 const service = (env as unknown as { ORT: Service<OrtService> }).ORT;
 
-export function edgeRuntime(): Runtime {
+export function edgeRuntime(): Runtime & Pick<WasmRuntime, "runResident"> {
   return {
     name: "onnxruntime-web 1.30.0 wasm (workerd)",
     maxModelBytes: 32_000_000,
@@ -28,6 +29,13 @@ export function edgeRuntime(): Runtime {
           session[Symbol.dispose]();
         },
       };
+    },
+    async runResident(name, model, feeds) {
+      const known = await service.runResident(name, feeds);
+      if (known) return valueOf(known);
+      const loaded = await service.runResident(name, feeds, await model());
+      if (!loaded) throw new Error("runtime: the bytes of a resident session are missing");
+      return valueOf(loaded);
     },
   };
 }

@@ -38,7 +38,24 @@ export class RemoteSession extends RpcTarget {
   }
 }
 
+/** Names of models whose bytes were sent. */
+const models = new Map<string, Uint8Array>();
+
 export default class OrtService extends WorkerEntrypoint {
+  /** `undefined` when the model is not known by its name yet: it is to be sent along then. */
+  async runResident(
+    name: string,
+    feeds: Record<string, HostTensor>,
+    model?: Uint8Array,
+  ): Promise<Outcome<Record<string, HostTensor>> | undefined> {
+    if (model) models.set(name, model);
+    const bytes = models.get(name);
+    if (!bytes) return undefined;
+    return await outcome(
+      async () => await edgeRuntime().runResident(name, async () => bytes, feeds),
+    );
+  }
+
   heapBytes(): number {
     return edgeRuntime().heapBytes;
   }

@@ -1,0 +1,109 @@
+/** @file A rank made ready: plan, replica, executor, rows and links, at the step that its generation begins from. */
+import { Arena } from "../../kernels/arena.ts";
+import kernels from "../../kernels/kernels.wasm";
+import type { HostTensor, Session } from "../../runtime/runtime.ts";
+import type { Trainer } from "../../train/modes/trainer.ts";
+import { sessionExecutor } from "../../train/session-executor.ts";
+import { LocalCheckpoints } from "./local-checkpoints.ts";
+import { RankData } from "./rank-data.ts";
+import type { Membership, RankReport, ReportAnswer, Start } from "./rank-protocol.ts";
+import { RankRun, TimedExecutor } from "./rank-run.ts";
+import { rankTrainer } from "./rank-trainer.ts";
+import type { RpcTransport } from "./rpc-transport.ts";
+import { TrainingObjects } from "./training-objects.ts";
+import type { StoredGraph, TrainingPlan } from "./training-plan.ts";
+import { openTrainingRows } from "./training-rows.ts";
+
+export interface RunOptions {
+  membership: Membership;
+  start: Start;
+  /** Its peers can reach it already. */
+  transport: RpcTransport;
+  report: (report: RankReport) => Promise<ReportAnswer>;
+}
+
+/** Scratch of the SIMD kernels, shared by the ranks of an isolate: nothing stays in it between calls. */
+const ARENA_BYTES = 8 << 20;
+let sharedArena: Arena | undefined;
+
+/** @throws PeerError, and the storage's errors */
+export async function openRun(
+  env: Env,
+  storage: DurableObjectStorage,
+  { membership, start, transport, report }: RunOptions,
+): Promise<RankRun> {
+  const objects = new TrainingObjects(env.BLOBS, membership.workspace, membership.job);
+  const plan = await objects.getJson<TrainingPlan>("plan.json");
+  const { workspace, dataset, data, fields, batches } = plan;
+  const rows = await openTrainingRows(env, {
+    workspace,
+    dataset,
+    data,
+    fields,
+    seed: batches.seed,
+  });
+  const step = await residentSession(objects, plan.step);
+  const evaluate = await residentSession(objects, plan.evaluate);
+  const executor = new TimedExecutor(
+    sessionExecutor({
+      layout: plan.layout,
+      step: async () => step,
+      evaluate: async () => evaluate,
+    }),
+  );
+  const arena = (sharedArena ??= await Arena.create(kernels, ARENA_BYTES));
+  const checkpoints = new LocalCheckpoints(storage);
+  const { trainer, bytesSent, close } = rankTrainer({
+    plan,
+    transport,
+    executor,
+    arena,
+    beginning: await objects.getVector("beginning.f32"),
+    deadlineMs: Number(env.RANK_TIMEOUT_MS) / 2,
+  });
+  await restore(trainer, plan, start, checkpoints, objects);
+  await transport.open();
+  return new RankRun({
+    plan,
+    membership,
+    trainer,
+    executor,
+    data: new RankData(plan, membership.rank, rows.train, rows.validation),
+    checkpoints,
+    objects,
+    bytesSent,
+    report,
+    close,
+  });
+}
+
+/** A session that the ranks of this isolate share: it holds no state, since the weights go in with every run. */
+async function residentSession(objects: TrainingObjects, graph: StoredGraph): Promise<Session> {
+  const { edgeRuntime } = await import("../../runtime/edge.ts");
+  const runtime = edgeRuntime();
+  return {
+    inputNames: graph.inputs,
+    outputNames: graph.outputs,
+    run: async (feeds: Readonly<Record<string, HostTensor>>) =>
+      await runtime.runResident(graph.sha256, () => objects.getBytes(graph.name), feeds),
+    // It goes when others need the memory.
+    release: async () => undefined,
+  };
+}
+
+async function restore(
+  trainer: Trainer,
+  plan: TrainingPlan,
+  start: Start,
+  checkpoints: LocalCheckpoints,
+  objects: TrainingObjects,
+): Promise<void> {
+  if (start.from === "beginning") return checkpoints.dropAfter(0);
+  const { step } = start;
+  if (start.from === "local") {
+    await trainer.import(checkpoints.read(step), { step, worldSize: plan.worldSize });
+  } else {
+    await trainer.import(objects.readStates(start.keys), { step, worldSize: start.worldSize });
+  }
+  checkpoints.dropAfter(step);
+}

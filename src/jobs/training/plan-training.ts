@@ -1,0 +1,172 @@
+/** @file A training worked out before anything runs: graphs, layout, batches, memory; refused here when it cannot work. */
+import { type DatasetDescription, rowBytes } from "../../data/dataset.ts";
+import type { Model } from "../../onnx/model.ts";
+import { readModel } from "../../onnx/read-model.ts";
+import { ApiError } from "../../problem/api-error.ts";
+import { apiErrorOf } from "../../problem/from-error.ts";
+import { openModel } from "../../store/models.ts";
+import { type BatchPlan, stepsPerEpoch } from "../../train/batches.ts";
+import { trainingSettings, type TrainingSettings } from "../../train/options.ts";
+import { buildStep } from "../../train/step-model.ts";
+import type { RowType, StepPlan, TrainingData } from "../../train/step-plan.ts";
+import type { TrainingOrder } from "./training-order.ts";
+import { type FieldUses, fieldUses, openTrainingRows, requireRows } from "./training-rows.ts";
+import type { TrainingPlan } from "./training-plan.ts";
+
+/** What is read at once, and what a rank holds of its rows to shuffle them. */
+const BLOCK_BYTES = 1 << 20;
+const WINDOW_BYTES = 8 << 20;
+/** After so many measurements of the validation rows a training has seen enough of them. */
+const MAX_MEASUREMENTS = 200;
+/** A rank's own checkpoint comes about so often: a fault costs the steps since. */
+const LOCAL_CHECKPOINT_STEPS = 20;
+const CHECKPOINTS_KEPT = 20;
+
+export interface PlannedTraining {
+  step: StepPlan;
+  /** All but the graphs' hashes, which are known once they are written. */
+  plan: Omit<TrainingPlan, "step" | "evaluate">;
+}
+
+/**
+ * @throws ApiError `not_found` for a model or dataset that the workspace has not; `training_mismatch` for what
+ * does not fit together; `rank_too_small` with the bytes that a rank would need
+ */
+export async function planTraining(env: Env, order: TrainingOrder): Promise<PlannedTraining> {
+  const settings = await checking(() => trainingSettings(order.training));
+  const model = await storedModel(env, order.workspace, order.modelId);
+  const { model: teacherId } = settings.teacher ?? {};
+  const teacher =
+    teacherId === undefined ? undefined : await storedModel(env, order.workspace, teacherId);
+  const { workspace, datasetId, data } = order;
+  const stored = await requireRows(env, workspace, datasetId);
+  const fields = fieldUses(model, stored.description, data, settings);
+  const rows = await checking(
+    async () =>
+      await openTrainingRows(env, {
+        workspace,
+        dataset: datasetId,
+        data,
+        fields,
+        seed: settings.seed,
+      }),
+  );
+  const dataset = rows.train.description;
+  const batchFields = trainingData(dataset, fields);
+  if (rows.validation) checkSame(rows.validation.description, batchFields, fields);
+  const batches = checkedBatches(order, settings, dataset, fields);
+  const perEpoch = stepsPerEpoch(batches);
+  const step = await checking(
+    async () => await buildStep(model, settings, batchFields, { teacher }),
+  );
+  const steps = settings.steps ?? perEpoch * (settings.epochs ?? 1);
+  const epochs = Math.ceil(steps / perEpoch);
+  return {
+    step,
+    plan: {
+      workspace: order.workspace,
+      worldSize: order.mode.world_size,
+      mode: order.mode,
+      training: order.training,
+      layout: step.layout,
+      fields,
+      dataset: order.datasetId,
+      data: order.data,
+      batches,
+      steps,
+      stepsPerEpoch: perEpoch,
+      epochsPerMeasurement: Math.ceil(epochs / MAX_MEASUREMENTS),
+      ...checkpointing(order, steps),
+      checkpointsKept: CHECKPOINTS_KEPT,
+    },
+  };
+}
+
+/** In `async`, checkpoints can be taken only where the ranks' own are; in `local_sgd`, best where they agree. */
+function checkpointing(order: TrainingOrder, steps: number) {
+  const { mode, local_steps } = order.mode;
+  const local =
+    mode === "local_sgd"
+      ? local_steps * Math.max(1, Math.round(LOCAL_CHECKPOINT_STEPS / local_steps))
+      : Math.min(LOCAL_CHECKPOINT_STEPS, order.checkpointEvery ?? steps);
+  const wanted = order.checkpointEvery ?? 0;
+  const checkpointEvery = mode === "sync" ? wanted : Math.ceil(wanted / local) * local;
+  return { localCheckpointEvery: local, checkpointEvery };
+}
+
+function checkedBatches(
+  order: TrainingOrder,
+  settings: TrainingSettings,
+  dataset: DatasetDescription,
+  fields: FieldUses,
+): BatchPlan {
+  const used = new Set(Object.values(fields).map(({ field }) => field));
+  const bytes = dataset.fields
+    .filter(({ name }) => used.has(name))
+    .reduce((sum, field) => sum + rowBytes(field), 0);
+  const blockRows = Math.max(1, Math.floor(BLOCK_BYTES / Math.max(bytes, 1)));
+  const plan: BatchPlan = {
+    rows: dataset.rows,
+    worldSize: order.mode.world_size,
+    batchSize: settings.batchSize,
+    accumulation: settings.accumulationSteps,
+    blockRows,
+    windowBlocks: Math.max(1, Math.floor(WINDOW_BYTES / (blockRows * Math.max(bytes, 1)))),
+    seed: settings.seed,
+    dropLast: false,
+    shuffle: order.data.shuffle,
+  };
+  if (dataset.rows >= plan.worldSize) return plan;
+  throw mismatch(
+    `world_size: ${dataset.rows} rows to train on leave nothing for some of ${plan.worldSize} ranks`,
+  );
+}
+
+async function storedModel(env: Env, workspace: string, id: string): Promise<Model> {
+  const input = await openModel(env, workspace, id);
+  if (!input) throw new ApiError("not_found", `there is no model ${id}`);
+  return await readModel(input.source, { external: input.external });
+}
+
+function mismatch(message: string): ApiError {
+  return new ApiError("training_mismatch", message);
+}
+
+/** What the builders refuse is the caller's to change; what nobody knows is ours. */
+async function checking<T>(build: () => T | Promise<T>): Promise<T> {
+  try {
+    return await build();
+  } catch (error) {
+    const mine = error instanceof Error && error.name === "RangeError" && !apiErrorOf(error);
+    if (mine) throw mismatch(plain(error));
+    throw error;
+  }
+}
+
+function plain(error: Error): string {
+  return error.message.replace(/^(train|data): /, "");
+}
+
+/** Element types and shapes, as the step's builder takes them. */
+function trainingData(dataset: DatasetDescription, uses: FieldUses): TrainingData {
+  const fields: Record<string, RowType> = {};
+  for (const [input, { field: name }] of Object.entries(uses)) {
+    const field = dataset.fields.find((each) => each.name === name);
+    if (field) fields[input] = { dtype: field.dtype, shape: field.shape };
+  }
+  return { fields };
+}
+
+/** The rows to measure on feed the same graph. */
+function checkSame(dataset: DatasetDescription, { fields }: TrainingData, uses: FieldUses): void {
+  const others = trainingData(dataset, uses).fields;
+  for (const [input, { field: name }] of Object.entries(uses)) {
+    const [wanted, have] = [fields[input], others[input]];
+    if (JSON.stringify(wanted) === JSON.stringify(have)) continue;
+    const text = (row: RowType | undefined) =>
+      row ? `${row.dtype} [${row.shape.join(", ")}]` : "not there";
+    throw mismatch(
+      `validation: field "${name}" is ${text(have)} there, and ${text(wanted)} in the dataset to train on`,
+    );
+  }
+}

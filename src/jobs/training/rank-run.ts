@@ -1,0 +1,241 @@
+/**
+ * @file A rank's work in one generation: step after step, cut into slices, with measurements and checkpoints.
+ *
+ * What a step told is reported before a checkpoint holds that step, so that the job has heard of every step
+ * which is not done again.
+ */
+import { NonFiniteLossError, type Trainer } from "../../train/modes/trainer.ts";
+import type { Executor } from "../../train/executor.ts";
+import type { LocalCheckpoints } from "./local-checkpoints.ts";
+import type { RankData } from "./rank-data.ts";
+import { RankMeter } from "./rank-meter.ts";
+import type {
+  EvaluationRow,
+  Membership,
+  RankFailure,
+  RankReport,
+  ReportAnswer,
+} from "./rank-protocol.ts";
+import { endsEpoch, type TrainingPlan } from "./training-plan.ts";
+import type { TrainingObjects } from "./training-objects.ts";
+
+/** Reports are at least this far apart, unless something is to be told. */
+const REPORT_MS = 500;
+/** Without a pause in which others are heard a rank works no longer than this. */
+const BREATH_MS = 20;
+/** Most rows of metrics of one rank. */
+const METRICS_ROWS = 4_000;
+
+export interface RankRunParts {
+  plan: TrainingPlan;
+  membership: Membership;
+  trainer: Trainer;
+  executor: TimedExecutor;
+  data: RankData;
+  checkpoints: LocalCheckpoints;
+  objects: TrainingObjects;
+  /** Payload bytes that this rank sent, so far. */
+  bytesSent: () => number;
+  /** Brings a report to the job, as often as it takes. */
+  report: (report: RankReport) => Promise<ReportAnswer>;
+  /** Ends transport and collective. */
+  close: (reason: string) => void;
+}
+
+/** An executor that adds up its time. */
+export class TimedExecutor implements Executor {
+  readonly #executor: Executor;
+  milliseconds = 0;
+
+  constructor(executor: Executor) {
+    this.#executor = executor;
+  }
+
+  async gradients(...call: Parameters<Executor["gradients"]>) {
+    const start = performance.now();
+    try {
+      return await this.#executor.gradients(...call);
+    } finally {
+      this.milliseconds += performance.now() - start;
+    }
+  }
+
+  async evaluate(...call: Parameters<Executor["evaluate"]>) {
+    return await this.#executor.evaluate(...call);
+  }
+}
+
+export class RankRun {
+  readonly #parts: RankRunParts;
+  readonly #meter: RankMeter;
+  #evaluations: EvaluationRow[] = [];
+  #stored: RankReport["stored"] = [];
+  #reportedAt = 0;
+  #breathedAt = Date.now();
+  #ended = false;
+  readonly #stopped = Promise.withResolvers<false>();
+
+  constructor(parts: RankRunParts) {
+    this.#parts = parts;
+    const { steps, mode } = parts.plan;
+    const counted = mode.mode === "sync" ? steps : steps * mode.world_size;
+    this.#meter = new RankMeter(Math.max(1, Math.ceil(counted / METRICS_ROWS)));
+  }
+
+  get generation(): number {
+    return this.#parts.membership.generation;
+  }
+
+  /** Resolves once `stop` is called. */
+  get stopped(): Promise<false> {
+    return this.#stopped.promise;
+  }
+
+  /** Stops the work; what is under way ends with an error that nobody hears of. */
+  stop(reason: string): void {
+    this.#ended = true;
+    this.#parts.close(reason);
+    this.#stopped.resolve(false);
+  }
+
+  /** Works for about `sliceMs`; true while there is more to do. */
+  async slice(sliceMs: number): Promise<boolean> {
+    const until = Date.now() + sliceMs;
+    try {
+      while (!this.#ended && this.#step() < this.#parts.plan.steps) {
+        await this.#takeStep();
+        if (Date.now() >= until) return !this.#ended;
+      }
+      if (!this.#ended) await this.#finish();
+    } catch (error) {
+      await this.#failed(error);
+    }
+    return false;
+  }
+
+  /** Finished steps. */
+  #step(): number {
+    return this.#parts.trainer.replica.step;
+  }
+
+  async #takeStep(): Promise<void> {
+    const { plan, trainer, executor, data } = this.#parts;
+    const step = this.#step();
+    const start = performance.now();
+    const { batches, globalRows } = await data.step(step);
+    const read = performance.now();
+    const computed = executor.milliseconds;
+    const metrics = await trainer.step({ step, batches, globalRows });
+    const times = {
+      total: performance.now() - start,
+      compute: executor.milliseconds - computed,
+      rows: read - start,
+    };
+    this.#meter.add(metrics, times, this.#counts());
+    await this.#afterStep(plan, this.#step());
+  }
+
+  /** In `sync` all ranks know the same sums. */
+  #counts(): boolean {
+    return this.#parts.plan.mode.mode !== "sync" || this.#parts.membership.rank === 0;
+  }
+
+  async #afterStep(plan: TrainingPlan, step: number): Promise<void> {
+    const last = step === plan.steps;
+    const local = last || step % plan.localCheckpointEvery === 0;
+    const stored = last || (plan.checkpointEvery > 0 && step % plan.checkpointEvery === 0);
+    if (endsEpoch(plan, step) && !last) await this.#measure(step);
+    if (local || stored) await this.#checkpoint(step, local, stored);
+    else if (Date.now() - this.#reportedAt >= REPORT_MS) await this.#report();
+    if (Date.now() - this.#breathedAt < BREATH_MS) return;
+    await scheduler.wait(0);
+    this.#breathedAt = Date.now();
+  }
+
+  async #checkpoint(step: number, local: boolean, stored: boolean): Promise<void> {
+    const { trainer, checkpoints, objects, membership } = this.#parts;
+    const entries = trainer.export();
+    this.#meter.close();
+    await this.#report();
+    if (this.#ended) return;
+    if (local) checkpoints.save(step, entries);
+    if (!stored) return;
+    const key = objects.partKey(step, membership.rank);
+    const bytes = await objects.putState(key, entries);
+    this.#stored.push({ step, key, bytes });
+    await this.#report();
+  }
+
+  /** The loss on this rank's part of the validation rows; a row even where there are none, so that the job knows. */
+  async #measure(step: number): Promise<void> {
+    const { plan, trainer, executor, data } = this.#parts;
+    const row: EvaluationRow = {
+      step,
+      epoch: Math.ceil(step / plan.stepsPerEpoch),
+      lossSum: 0,
+      correct: null,
+      count: 0,
+    };
+    for await (const batch of data.validation()) {
+      const { loss, correct, count } = await executor.evaluate(trainer.replica.vector, batch);
+      row.lossSum += loss * count;
+      if (correct !== undefined) row.correct = (row.correct ?? 0) + correct;
+      row.count += count;
+      if (this.#ended) return;
+      await scheduler.wait(0);
+    }
+    this.#meter.close();
+    this.#evaluations.push(row);
+  }
+
+  async #finish(): Promise<void> {
+    const { plan, trainer, objects, membership } = this.#parts;
+    await trainer.finish();
+    await this.#measure(plan.steps);
+    if (membership.rank === 0) await objects.putVector("result.f32", trainer.replica.vector);
+    await this.#report({ done: true });
+    // Others may still need this rank's answers: the job ends it.
+  }
+
+  async #report(more: Pick<RankReport, "done" | "failure"> = {}): Promise<void> {
+    const { membership, bytesSent, report } = this.#parts;
+    const metrics = this.#meter.rows();
+    const evaluations = this.#evaluations;
+    const stored = this.#stored;
+    const { goOn } = await report({
+      generation: membership.generation,
+      rank: membership.rank,
+      step: this.#step(),
+      figures: this.#meter.figures(membership.rank, this.#step(), bytesSent()),
+      metrics,
+      evaluations: [...evaluations],
+      stored: [...stored],
+      ...more,
+    });
+    this.#reportedAt = Date.now();
+    this.#meter.told(metrics.length);
+    this.#evaluations = [];
+    this.#stored = [];
+    if (!goOn) this.stop("the job goes on without this generation");
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    if (this.#ended) return;
+    const failure = failureOf(error);
+    try {
+      await this.#report({ failure });
+    } finally {
+      this.stop(failure.message);
+    }
+  }
+}
+
+/** ONNX Runtime's and the options' errors would come again; the rest may not. */
+function failureOf(error: unknown): RankFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof NonFiniteLossError) {
+    return { kind: "non_finite", message, step: error.step };
+  }
+  const fatal = /^(the model does not fit|ONNX Runtime could not|runtime: )/.test(message);
+  return { kind: fatal ? "fatal" : "broken", message };
+}

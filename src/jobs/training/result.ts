@@ -1,0 +1,52 @@
+/** @file The last thing a job does: the trained vector as a model in the catalogue. May be begun again. */
+import { planModel } from "../../onnx/write-model.ts";
+import { findModel } from "../../store/models.ts";
+import { MEMORY_BYTES, Spool } from "../../store/spool.ts";
+import { releaseObjects, TemporaryObjects } from "../../store/temporary-objects.ts";
+import { storeModel } from "../store-model.ts";
+import { planTraining } from "./plan-training.ts";
+import { TrainingObjects } from "./training-objects.ts";
+import type { TrainingOrder } from "./training-order.ts";
+
+/** @throws what planning, writing and the storage throw; nothing is left behind then */
+export async function writeResult(
+  env: Env,
+  order: TrainingOrder,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { id, workspace, resultModelId } = order;
+  // What an attempt that was killed left: an unfinished upload, or the whole result.
+  await releaseObjects(env, id);
+  if (await findModel(env.DB, workspace, resultModelId)) return;
+  const { step } = await planTraining(env, order);
+  const vector = await new TrainingObjects(env.BLOBS, workspace, id).getVector("result.f32");
+  const model = await step.finish(vector);
+  signal?.throwIfAborted();
+  const file = planModel(model);
+  const objects = new TemporaryObjects(env, workspace, id);
+  const memoryBytes = file.byteLength <= MEMORY_BYTES ? file.byteLength : 0;
+  const spool = new Spool(objects, { expectedBytes: file.byteLength, memoryBytes });
+  try {
+    await file.write(spool);
+    const spooled = await spool.finish();
+    signal?.throwIfAborted();
+    await storeModel(env, workspace, objects, {
+      id: resultModelId,
+      name: order.resultName,
+      lineage: {
+        parent: order.modelId,
+        dataset: order.datasetId,
+        job: id,
+        operation: "train",
+        options: order.shown,
+      },
+      model: spooled,
+      external: new Map(),
+    });
+  } catch (error) {
+    await spool.abort().catch(() => undefined);
+    throw error;
+  } finally {
+    await objects.release();
+  }
+}

@@ -1,0 +1,70 @@
+/** @file What a training job is created with and never changes. */
+import type { FieldChoice } from "../../data/mapping.ts";
+import type { TrainingOptions } from "../../train/options.ts";
+
+export const MODES = ["sync", "async", "local_sgd"] as const;
+export type Mode = (typeof MODES)[number];
+
+export const MAX_WORLD_SIZE = 64;
+
+export interface AllreduceOptions {
+  /** Absent: what suits the world size. */
+  algorithm?: "direct" | "ring" | undefined;
+  compression: "none" | "float16" | "bfloat16" | "int8" | "top_k";
+}
+
+/** How ranks work together, as the API names it, defaults filled in. */
+export interface ModeOptions {
+  mode: Mode;
+  world_size: number;
+  allreduce: AllreduceOptions;
+  /** async: no rank is more than so many steps ahead of the slowest. */
+  max_staleness: number;
+  /** local_sgd: steps between two exchanges (H). */
+  local_steps: number;
+  /** local_sgd: the outer step's learning rate and Nesterov momentum. */
+  outer_lr: number;
+  outer_momentum: number;
+}
+
+/** Which rows the ranks read. */
+export interface DataOptions {
+  /** Fields of the dataset by input of the model, where their names do not say it. */
+  inputs: Record<string, string | FieldChoice>;
+  /** The field that the loss compares with; absent for a loss that is an output of the model. */
+  label?: string | undefined;
+  /** The field with a teacher's outputs. */
+  teacher?: string | undefined;
+  /** Rows to measure on: a share of the dataset, or another dataset. */
+  validation?: { fraction: number } | { dataset: string } | undefined;
+  shuffle: boolean;
+}
+
+/** A checkpoint of another job to go on from. */
+export interface Origin {
+  job: string;
+  step: number;
+  /** The parts in R2, the other job's rank 0 first. */
+  keys: string[];
+  /** With the optimizer's state and the count of steps; else only the weights are taken. */
+  whole: boolean;
+}
+
+export interface TrainingOrder {
+  id: string;
+  workspace: string;
+  modelId: string;
+  datasetId: string;
+  /** The numeric options, as they were given. */
+  training: TrainingOptions;
+  mode: ModeOptions;
+  data: DataOptions;
+  /** Steps between two checkpoints in R2; absent: only the last. */
+  checkpointEvery?: number | undefined;
+  origin?: Origin | undefined;
+  /** All options as the API shows them. */
+  shown: Record<string, unknown>;
+  /** Named beforehand, so that a second attempt finds what the first one finished. */
+  resultModelId: string;
+  resultName: string;
+}
