@@ -1,5 +1,6 @@
 /** @file What the core throws, as the problem that a caller can act on. */
 import { CompressRefusal } from "../compress/types.ts";
+import { DatasetError } from "../data/dataset.ts";
 import { UnknownNameError } from "../graph/selection.ts";
 import { OnnxError } from "../onnx/errors.ts";
 import { CursorError } from "../store/page.ts";
@@ -24,6 +25,7 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
     const { report } = error;
     return new ApiError(error.code, error.message, report ? { report: reportBody(report) } : {});
   }
+  if (error instanceof DatasetError) return new ApiError(error.code, error.message);
   if (error instanceof UnknownNameError) return new ApiError("unknown_name", error.message);
   if (error instanceof CursorError) return new ApiError("invalid_cursor", error.message);
   if (

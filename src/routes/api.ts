@@ -4,6 +4,8 @@ import { authenticate } from "./auth.ts";
 import { compressions } from "./compress.ts";
 import type { AppEnv } from "./context.ts";
 import { createRouter } from "./context.ts";
+import { datasetRows } from "./dataset-rows.ts";
+import { datasets } from "./datasets.ts";
 import { addDocs } from "./docs.ts";
 import { health } from "./health.ts";
 import { jobs } from "./jobs.ts";
@@ -34,6 +36,8 @@ for (const router of [
   modelContent,
   modelGraph,
   uploads,
+  datasets,
+  datasetRows,
   jobs,
   reports,
   keys,

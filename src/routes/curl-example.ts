@@ -10,6 +10,7 @@ const JSON_BODIES: Readonly<Record<string, string>> = {
 
 const FLAGS: Readonly<Record<string, string>> = {
   createModel: "--data-binary @model.onnx",
+  createDataset: "--data-binary @digits.npz",
   uploadPart: "--data-binary @part-1",
   quantizeModel: "--data-binary @model.onnx -o model.quantized.onnx",
   pruneModel: "--data-binary @model.onnx -o model.pruned.onnx",

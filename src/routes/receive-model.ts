@@ -130,7 +130,8 @@ export async function fingerprintOf(received: ReceivedModel): Promise<string> {
   return await sha256Hex(JSON.stringify(parts));
 }
 
-function refuseEncoding(c: AppContext): void {
+/** @throws ApiError `unsupported_media_type` for a body that is compressed on the way */
+export function refuseEncoding(c: AppContext): void {
   const encoding = c.req.header("Content-Encoding");
   if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
     throw new ApiError(

@@ -18,17 +18,21 @@ export class R2Sink implements ByteSink {
   readonly #object: TemporaryObject;
   readonly #digest = new crypto.DigestStream("SHA-256");
   readonly #digestWriter = this.#digest.getWriter();
-  #part = new Uint8Array(PART_BYTES);
+  #part: Uint8Array<ArrayBuffer>;
   #filled = 0;
   #bytes = 0;
   #upload: R2MultipartUpload | undefined;
   readonly #parts: Promise<R2UploadedPart>[] = [];
   readonly #idle: Uint8Array<ArrayBuffer>[] = [];
 
-  /** @param object where the bytes go; known to the catalogue before the first byte is stored */
-  constructor(bucket: R2Bucket, object: TemporaryObject) {
+  /**
+   * @param object where the bytes go; known to the catalogue before the first byte is stored
+   * @param mostBytes no more will come: a small object takes no more memory than it has bytes
+   */
+  constructor(bucket: R2Bucket, object: TemporaryObject, mostBytes = PART_BYTES) {
     this.#bucket = bucket;
     this.#object = object;
+    this.#part = new Uint8Array(Math.min(mostBytes, PART_BYTES));
   }
 
   async write(bytes: Uint8Array): Promise<void> {
