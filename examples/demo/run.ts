@@ -47,7 +47,7 @@ try {
   for (const [index, { model, operation, options }] of JOBS.entries()) {
     const output = `${OUTPUT}/${index + 1}-${basename(model)}`;
     const start = performance.now();
-    const headline = await compressFile(connection, operation, model, output, options);
+    const headline = await compressFile(connection.hone, model, output, { operation, options });
     const milliseconds = performance.now() - start;
     const accuracy =
       model === RECOGNIZER

@@ -1,91 +1,122 @@
-/** @file One model file through `/v1/quantize` or `/v1/prune`: upload, wait, download, with progress. */
-import { openAsBlob } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
-import type { Connection } from "./connection.ts";
+/** @file One model through the service and back: as one call where it fits one, else in parts and by a job. */
+import { dirname, join } from "node:path";
+import type {
+  Hone,
+  Job,
+  ModelFile,
+  PruneQuery,
+  QuantizeQuery,
+  ReportSummary,
+} from "../../sdk/typescript/src/index.ts";
+import { download } from "./download.ts";
+import { localModel } from "./local-model.ts";
+import { asQuery } from "./option-flags.ts";
 import { ProgressBar } from "./progress.ts";
 
-/** What the server refused, as its problem says it. */
-export class ServiceError extends Error {
-  override readonly name = "ServiceError";
-  readonly status: number;
-  readonly problem: Record<string, unknown>;
+/** Larger models go in parts: a line that breaks then costs one part, and hosts limit a request to 100 MB. */
+const ONE_CALL_BYTES = 32 << 20;
 
-  constructor(status: number, problem: Record<string, unknown>) {
-    const said = problem["detail"] ?? problem["title"];
-    super(typeof said === "string" ? said : `the service answered ${status}`);
-    this.status = status;
-    this.problem = problem;
-  }
-}
-
-export interface Headline {
-  operation: string;
-  method: string;
-  bytes_before: number;
-  bytes_after: number;
-  ratio: number;
-  verified: boolean;
-  min_cosine: number | null;
-  min_sqnr_db: number | null;
-  changed: number;
-  kept: number;
+export interface CompressFileOptions {
+  operation: "quantize" | "prune";
+  /** By the API's names. */
+  options: Record<string, unknown>;
 }
 
 /**
- * Sends `input` and writes the answer to `output`, which appears only once it is complete.
- * @param options query parameters by their API names
- * @throws ServiceError when the service refuses
+ * Sends `input` with its external data and writes the result to `output` (and its external data beside it); files
+ * appear only once they are complete.
+ * @throws HoneError when the service refuses, JobError when the job fails
  */
 export async function compressFile(
-  connection: Connection,
-  operation: "quantize" | "prune",
+  hone: Hone,
   input: string,
   output: string,
-  options: Record<string, string>,
-): Promise<Headline> {
-  const bar = new ProgressBar(operation);
-  bar.update(undefined, "sending");
-  const response = await call(
-    connection,
-    `/v1/${operation}?${new URLSearchParams(options).toString()}`,
-    {
-      method: "POST",
-      headers: { "Content-Type": "application/octet-stream" },
-      body: await openAsBlob(input),
-    },
-  );
-  const total = Number(response.headers.get("Content-Length") ?? 0);
-  const partial = `${output}.partial`;
-  const file = await open(partial, "w");
+  request: CompressFileOptions,
+): Promise<ReportSummary> {
+  const { files, bytes } = await localModel(input);
+  const [file] = files;
+  const bar = new ProgressBar(request.operation);
   try {
-    let received = 0;
-    for await (const chunk of response.body ?? []) {
-      await file.write(chunk as Uint8Array);
-      received += (chunk as Uint8Array).length;
-      bar.update(total > 0 ? received / total : undefined, "receiving");
+    if (file && files.length === 1 && bytes <= ONE_CALL_BYTES) {
+      return await inOneCall(hone, file.data, output, request, bar);
     }
-    await file.close();
-    await rename(partial, output);
-  } catch (error) {
-    await file.close().catch(() => undefined);
-    await rm(partial, { force: true });
-    throw error;
+    return await byJob(hone, files, output, request, bar);
   } finally {
     bar.clear();
   }
-  return JSON.parse(response.headers.get("Hone-Report") ?? "{}") as Headline;
 }
 
-/** @throws ServiceError for every status of 400 and above */
-export async function call(
-  connection: Connection,
-  path: string,
-  init: RequestInit,
-): Promise<Response> {
-  const headers = new Headers(init.headers);
-  headers.set("Authorization", `Bearer ${connection.apiKey}`);
-  const response = await fetch(connection.url + path, { ...init, headers });
-  if (response.ok) return response;
-  const problem = (await response.json().catch(() => ({}))) as Record<string, unknown>;
-  throw new ServiceError(response.status, problem);
+async function inOneCall(
+  hone: Hone,
+  model: Blob,
+  output: string,
+  { operation, options }: CompressFileOptions,
+  bar: ProgressBar,
+): Promise<ReportSummary> {
+  bar.update(undefined, operation === "quantize" ? "quantizing" : "pruning");
+  const query = asQuery(options);
+  const result =
+    operation === "quantize"
+      ? await hone.quantize(model, query as QuantizeQuery)
+      : await hone.prune(model, query as PruneQuery);
+  const body = async () => new Response(await result.bytes()).body;
+  await download(output, result.byteLength, body, (received) => {
+    bar.update(received / result.byteLength, "receiving");
+  });
+  return result.summary;
+}
+
+async function byJob(
+  hone: Hone,
+  files: ModelFile[],
+  output: string,
+  { operation, options }: CompressFileOptions,
+  bar: ProgressBar,
+): Promise<ReportSummary> {
+  const model = await hone.models.upload(files, {
+    onProgress: (sent, total) => bar.update(sent / total, "sending"),
+  });
+  let resultId: string | undefined;
+  try {
+    const job = await hone.models[operation](model.id, options);
+    const done = await hone.jobs.wait(job.id, {
+      onEvent: ({ data }) => {
+        const { progress } = data as Partial<Job>;
+        if (progress) bar.update(progress.fraction, progress.doing);
+      },
+    });
+    if (!done.result || !("report" in done.result)) throw new Error(`${job.id} has no report`);
+    resultId = done.result.model_id;
+    await fetchModel(hone, resultId, output, bar);
+    return done.result.report;
+  } finally {
+    await hone.models.delete(model.id);
+    if (resultId !== undefined) await hone.models.delete(resultId);
+  }
+}
+
+async function fetchModel(hone: Hone, id: string, output: string, bar: ProgressBar): Promise<void> {
+  const { bytes: total, external_data } = await hone.models.get(id);
+  const external = external_data.reduce((sum, file) => sum + file.bytes, 0);
+  const files = [
+    ...external_data.map(({ location, bytes }) => ({
+      path: join(dirname(output), location),
+      location,
+      bytes,
+    })),
+    // The model comes last, so that when it is there, its data is.
+    { path: output, location: undefined, bytes: total - external },
+  ];
+  let before = 0;
+  for (const { path, location, bytes } of files) {
+    await download(
+      path,
+      bytes,
+      async (from) =>
+        (await hone.models.content(id, { from, ...(location === undefined ? {} : { location }) }))
+          .body,
+      (received) => bar.update((before + received) / total, "receiving"),
+    );
+    before += bytes;
+  }
 }

@@ -7,6 +7,8 @@ type Text = string | string[];
 export interface Option {
   schema: z.ZodType;
   description: string;
+  /** What a terminal asks for: nothing, one value, or names that add up. */
+  kind: "flag" | "value" | "list";
   fromText: (text: Text) => unknown;
 }
 
@@ -67,18 +69,19 @@ export function option(
   schema: z.ZodType,
   about: { description: string; example: unknown; type?: "integer"; enum?: number[] },
   fromText: Option["fromText"],
+  kind: Option["kind"] = "value",
 ): Option {
-  return { schema: schema.openapi(about), description: about.description, fromText };
+  return { schema: schema.openapi(about), description: about.description, kind, fromText };
 }
 
 export const choice = (values: readonly string[], description: string): Option =>
   option(z.enum(values as [string, ...string[]]), { description, example: values[0] }, asText);
 export const flag = (description: string): Option =>
-  option(z.boolean(), { description, example: true }, asBoolean);
+  option(z.boolean(), { description, example: true }, asBoolean, "flag");
 export const number = (schema: z.ZodNumber, description: string, example: number): Option =>
   option(schema, { description, example }, asNumber);
 export const list = (description: string, example: string): Option =>
-  option(names, { description, example: [example] }, asList);
+  option(names, { description, example: [example] }, asList, "list");
 
 /** Options of every compression. */
 export const BOUNDS: OptionTable = {
