@@ -65,7 +65,7 @@ arena.float32(columnScales, COLS).set(scales);
 arena.view(columnZeroPoints, COLS).fill(0);
 const halves = float16.float16FromFloat32(few, 5.96e-8, 65504);
 const bfloats = bfloat16.bfloat16FromFloat32(few);
-const histogram = new Uint32Array(65536);
+const histogram = new Uint32Array(65537);
 const threshold = 0x3c000000;
 const mask = Uint8Array.from({ length: FEW }, (_, i) => i & 1);
 const shape = { rows: FEW_ROWS, cols: COLS };
@@ -209,6 +209,11 @@ export const CASES: readonly KernelCase[] = [
     name: "magnitudeHistogramWithin",
     kernel: () => kernels.magnitudeHistogramWithin(x, COUNT, threshold >>> 15, small),
     definition: () => magnitude.magnitudeHistogramWithin(few, threshold >>> 15, histogram),
+  },
+  {
+    name: "magnitudeHistogramAround",
+    kernel: () => kernels.magnitudeHistogramAround(x, COUNT, threshold, small),
+    definition: () => magnitude.magnitudeHistogramAround(few, threshold, histogram),
   },
   {
     name: "zeroBelow",

@@ -5,6 +5,7 @@ import type { Arena } from "../kernels/arena.ts";
 import type { Model } from "../onnx/model.ts";
 import { MemorySink } from "../onnx/source.ts";
 import { type ModelPlan, planModel } from "../onnx/write-model.ts";
+import type { FiniteCheck } from "../quantize/finite.ts";
 import { runSteps, type Step } from "./methods.ts";
 
 export interface Candidate {
@@ -24,9 +25,10 @@ export async function makeCandidate(
   model: Model,
   steps: readonly Step[],
   arena: Arena,
+  check: FiniteCheck = "before",
 ): Promise<Candidate> {
   const copy = cloneModel(model);
-  const report = await runSteps(copy, steps, arena);
+  const report = await runSteps(copy, steps, arena, check);
   const plan = planModel(copy, { external: { location: EXTERNAL_LOCATION, onlyIfNeeded: true } });
   return {
     steps,

@@ -126,7 +126,7 @@ async function applySteps(
   arena: Arena,
   environment: CompressEnvironment,
 ): Promise<Result> {
-  const candidate = await makeCandidate(model, steps, arena);
+  const candidate = await makeCandidate(model, steps, arena, environment.check);
   const report = (verification: Verification) =>
     makeReport(wanted, describeSteps(steps), byteLength, candidate, verification, []);
   refuseWithoutGain(report(notRun("the result was refused before it was run")), model);

@@ -9,11 +9,17 @@ import { liftOpset } from "../opset/lift.ts";
 import { pruneModel } from "../prune/prune.ts";
 import { quantizeDynamic } from "../quantize/dynamic.ts";
 import { convertFloat16 } from "../quantize/float16.ts";
+import type { FiniteCheck } from "../quantize/finite.ts";
 import { quantizeWeightOnly } from "../quantize/weight-only.ts";
 import { CompressRefusal } from "./types.ts";
 
 export type Options = Record<string, unknown>;
-type Pass = (model: Model, options: Options, arena: Arena) => Promise<PassReport>;
+type Pass = (
+  model: Model,
+  options: Options,
+  arena: Arena,
+  check: FiniteCheck,
+) => Promise<PassReport>;
 
 interface Method {
   /** The opset that the pass needs. */
@@ -32,7 +38,7 @@ const METHODS: Readonly<Record<string, Method>> = {
     opset: () => 13,
     run: (model, options, arena) => convertFloat16(model, { ...options, dtype: "bfloat16" }, arena),
   },
-  prune: { opset: () => 0, run: pruneModel },
+  prune: { opset: () => 0, run: (model, options, arena) => pruneModel(model, options, arena) },
 };
 
 /** DequantizeLinear has an axis from 13, blocks from 21, 2-bit types from 25 on. */
@@ -70,13 +76,14 @@ export async function runSteps(
   model: Model,
   steps: readonly Step[],
   arena: Arena,
+  check: FiniteCheck = "before",
 ): Promise<PassReport> {
   const reports: PassReport[] = [];
   for (const { method, options } of steps) {
     const entry = METHODS[method];
     if (!entry) throw new RangeError(`compress: there is no method "${method}"`);
     const notes = await lift(model, entry.opset(options), method);
-    const report = await entry.run(model, options, arena);
+    const report = await entry.run(model, options, arena, check);
     reports.push({ ...report, notes: [...notes, ...report.notes] });
   }
   return joinReports(...reports);

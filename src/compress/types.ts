@@ -1,6 +1,7 @@
 /** @file What one compression takes and gives: the request, the report, the files. */
 import type { WeightChange, WeightKept } from "../graph/report.ts";
 import type { ByteSink, ByteSource } from "../onnx/source.ts";
+import type { FiniteCheck } from "../quantize/finite.ts";
 import type { HostTensor, Runtime } from "../runtime/runtime.ts";
 
 export interface ModelInput {
@@ -19,6 +20,11 @@ export interface CompressEnvironment {
   signal?: AbortSignal;
   /** Most scratch memory for kernels (default 16 MiB). */
   arenaBytes?: number;
+  /**
+   * `while_writing` reads weights once where it can: then a file's `write` may throw a NonFiniteWeightError,
+   * and the caller compresses and writes again with "before" (the default; always so for `auto`).
+   */
+  check?: FiniteCheck;
 }
 
 /** Options of `/v1/quantize` and `/v1/prune`, validated by the routes' schemas, names as in the API. */

@@ -243,6 +243,8 @@ export interface KernelExports {
     bucket: number,
     histogram: number,
   ) => void;
+  /** Adds counts of the |x| bits in [low, low + 65536) to u32[65536] at `result`, raises the i32 behind them to the largest |x| bits; returns how many are below `low` (≥ 0). */
+  readonly magnitudeHistogramAround: (x: number, n: number, low: number, result: number) => number;
   /** Zeroes |x| bits < `thresholdBits`, and the first `ties` elements equal to it, in place; returns how many equal ones it zeroed (≤ ties). */
   readonly zeroBelow: (x: number, n: number, thresholdBits: number, ties: number) => number;
   /** Multiplies by a 0/1 byte mask, in place: x[i] = mask[i] ? x[i] : 0. */

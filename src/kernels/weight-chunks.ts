@@ -9,16 +9,16 @@ import { ComputedData } from "../onnx/tensor-data.ts";
 export const CHUNK_ELEMENTS = 1 << 20;
 
 export interface WeightChunks {
-  /** Where each chunk's float32 elements lie in the arena. */
+  /** Where each chunk's float32 elements lie in the arena; of a held weight, where the first one's do. */
   readonly pointer: number;
   /**
    * Loads the elements [from, to) in order and calls `process` for each chunk of at most
-   * `CHUNK_ELEMENTS`; `first` is the index of the chunk's first element in the tensor.
+   * `CHUNK_ELEMENTS`; `first` is the index of the chunk's first element in the tensor, `pointer` where it lies.
    */
   each(from: number, to: number, process: ProcessChunk): Promise<void>;
 }
 
-type ProcessChunk = (first: number, count: number) => void | Promise<void>;
+type ProcessChunk = (first: number, count: number, pointer: number) => void | Promise<void>;
 
 /**
  * Reserves the scratch for a float32, float16 or bfloat16 weight (4 or 6 MiB, less for a small one).
@@ -42,7 +42,7 @@ export function weightChunks(
   const width = decode ? 2 : 4;
   const finish = async (first: number, length: number, process: ProcessChunk): Promise<void> => {
     decode?.(stored, length, pointer);
-    await process(first, length);
+    await process(first, length, pointer);
   };
   return {
     pointer,
@@ -66,6 +66,44 @@ export function weightChunks(
     },
   };
 }
+
+/**
+ * The same with all elements held: the first pass loads them, each chunk right before it is processed, and
+ * later passes find them in the arena. For weights of which more than one pass is made.
+ * Passes go over the whole weight, and its data is not computed.
+ */
+export function heldChunks(
+  tensor: Tensor,
+  arena: Arena,
+  count: number,
+  multipleOf = 1,
+): WeightChunks {
+  const decode = decoder(tensor, arena);
+  const capacity = Math.max(multipleOf, Math.floor(HELD_CHUNK / multipleOf) * multipleOf);
+  const pointer = arena.allocate(count * 4);
+  const stored = decode ? arena.allocate(capacity * 2) : 0;
+  let loaded = 0;
+  return {
+    pointer,
+    async each(from, to, process) {
+      for (let first = from; first < to;) {
+        const length = Math.min(capacity, to - first);
+        const at = pointer + first * 4;
+        if (first >= loaded) {
+          const into = decode ? arena.view(stored, length * 2) : arena.view(at, length * 4);
+          await tensor.data.read(first * (decode ? 2 : 4), into);
+          decode?.(stored, length, at);
+          loaded = first + length;
+        }
+        await process(first, length, at);
+        first += length;
+      }
+    },
+  };
+}
+
+/** 1 MiB of float32: a chunk is still in the second-level cache when it has been read. */
+const HELD_CHUNK = 1 << 18;
 
 /** The kernel that widens the tensor's elements to float32; `undefined` where they are. */
 function decoder(

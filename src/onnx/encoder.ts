@@ -9,7 +9,15 @@ import { BytesData, type TensorData } from "./tensor-data.ts";
 /** In-memory data up to this size is copied in between the bytes; longer stays a piece of its own. */
 const COPY_BYTES = 16 << 10;
 const FIRST_BUFFER_BYTES = 64;
+/** Text up to this length is encoded here, which is faster than TextEncoder for the short names of a model. */
+const SHORT_TEXT = 64;
 const utf8 = new TextEncoder();
+
+function isShortAscii(text: string): boolean {
+  if (text.length > SHORT_TEXT) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 128) return false;
+  return true;
+}
 
 export class Encoder {
   readonly #pieces: (Uint8Array | TensorData)[] = [];
@@ -36,7 +44,11 @@ export class Encoder {
   }
 
   text(field: number, value: string): void {
-    this.bytes(field, utf8.encode(value));
+    if (!isShortAscii(value)) return this.bytes(field, utf8.encode(value));
+    this.#tag(field, 2);
+    this.#varint(value.length);
+    const at = this.#reserve(value.length);
+    for (let i = 0; i < value.length; i++) this.#buffer[at + i] = value.charCodeAt(i);
   }
 
   /** A text field that is left out when it is empty. */

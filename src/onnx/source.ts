@@ -3,6 +3,8 @@
 /** Bytes of known size that can be read by ranges: memory, a file, an R2 object. */
 export interface ByteSource {
   readonly size: number;
+  /** True where short reads here and there cost no more than as many bytes in order: memory, a file. */
+  readonly jumpsFreely?: boolean;
   /** Fills `into` with the bytes from `offset` on. The caller keeps `offset + into.length` ≤ `size`. */
   read(offset: number, into: Uint8Array): Promise<void>;
 }
@@ -18,6 +20,7 @@ export interface ByteSink {
 /** A source over bytes in memory. */
 export class MemorySource implements ByteSource {
   readonly bytes: Uint8Array;
+  readonly jumpsFreely = true;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;

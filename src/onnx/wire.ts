@@ -154,16 +154,15 @@ export class Wire {
 
   /** A text field. */
   text(end: number): string {
-    const bytes = this.view(end);
-    if (bytes.length <= SHORT_TEXT) {
-      let text = "";
-      for (const byte of bytes) {
-        if (byte >= 128) return this.#utf8(bytes);
-        text += String.fromCharCode(byte);
-      }
-      return text;
+    const stop = this.length(end);
+    const count = stop - this.position;
+    const bytes = this.take(count, stop);
+    if (count > SHORT_TEXT) return this.#utf8(bytes);
+    for (let i = 0; i < count; i++) {
+      if ((bytes[i] as number) >= 128) return this.#utf8(bytes);
     }
-    return this.#utf8(bytes);
+    // all at once: a string that grows by the letter is a tree that somebody flattens later
+    return String.fromCharCode.apply(null, bytes as unknown as number[]);
   }
 
   /** A text field that names something. */

@@ -8,9 +8,9 @@
 import type { Arena } from "../kernels/arena.ts";
 import { elementCount } from "../onnx/data-type.ts";
 import type { Tensor } from "../onnx/model.ts";
-import { MagnitudeCounts, type RankedMagnitude } from "./magnitude-counts.ts";
+import { MagnitudeCounts } from "./magnitude-counts.ts";
 import { elementMask, type Mask } from "./mask.ts";
-import { PRUNING_CHUNK, pruningChunks } from "./pruning-chunks.ts";
+import { pruningChunks } from "./pruning-chunks.ts";
 
 /** Weights up to this size are sorted. */
 const SORTED_ELEMENTS = 4096;
@@ -58,37 +58,6 @@ async function sortedThreshold(
   if ((sorted[count - 1] ?? 0) >= 0x7f800000) return undefined;
   const bits = sorted[pruned - 1] ?? 0;
   return { bits, ties: pruned - sorted.indexOf(bits) };
-}
-
-/**
- * Splits the threshold's ties over the weights: the first ones in order are pruned.
- * Reads only until the last tie is found.
- */
-export async function thresholdsByTensor(
-  tensors: readonly Tensor[],
-  threshold: RankedMagnitude,
-  arena: Arena,
-): Promise<MagnitudeThreshold[]> {
-  const { bits } = threshold;
-  if (threshold.ties === threshold.equal || tensors.length === 1) {
-    return tensors.map(() => ({ bits, ties: threshold.ties }));
-  }
-  const split: MagnitudeThreshold[] = [];
-  let left = threshold.ties;
-  for (const tensor of tensors) {
-    const before = left;
-    const count = elementCount(tensor.dims);
-    const mark = arena.mark();
-    const chunks = pruningChunks(tensor, arena);
-    for (let from = 0; from < count && left > 0; from += PRUNING_CHUNK) {
-      await chunks.each(from, Math.min(count, from + PRUNING_CHUNK), (_first, length) => {
-        left -= arena.kernels.zeroBelow(chunks.pointer, length, bits, Math.min(left, length));
-      });
-    }
-    arena.release(mark);
-    split.push({ bits, ties: before - left });
-  }
-  return split;
 }
 
 /** Zeroes below the threshold, and its ties from the start of the weight on. */

@@ -9,6 +9,8 @@ export interface Mask {
   readonly multipleOf: number;
   /** Elements after which the counting for `multipleOf` starts anew; the last section's end is the tensor's. */
   readonly section: number;
+  /** What has to be known before `begin`. */
+  prepare?(arena: Arena): Promise<void>;
   /** A new pass over the elements in order. Scratch that it allocates is released by the caller. */
   begin(arena: Arena, blockElements: number): Zeroer;
 }

@@ -3,14 +3,16 @@ import type { Arena } from "../kernels/arena.ts";
 import { elementCount } from "../onnx/data-type.ts";
 import type { Tensor } from "../onnx/model.ts";
 import { amountCount, amountLabel } from "./amount.ts";
-import { MagnitudeCounts } from "./magnitude-counts.ts";
-import { magnitudeMask, magnitudeThreshold, thresholdsByTensor } from "./magnitude-threshold.ts";
+import { MagnitudeCounts, type RankedMagnitude } from "./magnitude-counts.ts";
+import { magnitudeMask, magnitudeThreshold } from "./magnitude-threshold.ts";
+import { magnitudeInWindow } from "./magnitude-window.ts";
 import { elementMask, type Mask } from "./mask.ts";
 import { groupMask } from "./n-m.ts";
-import type { PruneSettings } from "./options.ts";
+import type { PruneAmount, PruneSettings } from "./options.ts";
 import { pruningChunks } from "./pruning-chunks.ts";
 import { sampleIndices, SelectionSampler, Xoshiro128 } from "./random.ts";
 import { leastSlices, sliceNorms } from "./slice-norms.ts";
+import { SharedTies } from "./shared-ties.ts";
 import { sliceMask, sliceView } from "./slices.ts";
 import { commonAxis, type Target } from "./targets.ts";
 
@@ -140,27 +142,51 @@ async function globalMasks(
   { amount, method }: PruneSettings,
   arena: Arena,
 ): Promise<MaskPlan[]> {
+  const share = amount ?? 0;
+  const all = targets.map(({ weight }) => weight.tensor);
+  const elements = all.reduce((sum, { dims }) => sum + elementCount(dims), 0);
+  const rank = amountCount(share, elements, "all weights");
+  const found = rank === 0 ? undefined : await magnitudeInWindow(all, rank, arena);
+  const cut = found
+    ? { tensors: all, elements, threshold: found }
+    : await countedThreshold(all, share, arena);
+  const ties = cut.threshold && new SharedTies(cut.tensors, cut.threshold);
+  const indices = new Map(cut.tensors.map((tensor, index) => [tensor, index]));
+  return targets.map((target) => {
+    const index = indices.get(target.weight.tensor);
+    if (index === undefined) return { target, ...NOT_FINITE };
+    if (!ties) return { target, ...NOTHING };
+    return {
+      target,
+      mask: ties.mask(index),
+      method: `${method} ${amountLabel(share, cut.elements)}`,
+    };
+  });
+}
+
+interface GlobalCut {
+  /** The finite ones, in the file's order. */
+  tensors: readonly Tensor[];
+  /** Of them together. */
+  elements: number;
+  /** `undefined` where the amount prunes nothing. */
+  threshold: RankedMagnitude | undefined;
+}
+
+/** Two reads of all weights. */
+async function countedThreshold(
+  tensors: readonly Tensor[],
+  share: PruneAmount,
+  arena: Arena,
+): Promise<GlobalCut> {
   const mark = arena.mark();
   try {
     const counts = new MagnitudeCounts(arena);
-    for (const { weight } of targets) await counts.add(weight.tensor);
-    const share = amount ?? 0;
-    const pruned = amountCount(share, counts.elements, "all weights");
-    const thresholds =
-      pruned === 0
-        ? []
-        : await thresholdsByTensor(counts.tensors, await counts.ranked(pruned), arena);
-    const counted = new Map(counts.tensors.map((tensor, i) => [tensor, thresholds[i]]));
-    return targets.map((target) => {
-      const { tensor } = target.weight;
-      const threshold = counted.get(tensor);
-      if (!threshold) return { target, ...(counted.has(tensor) ? NOTHING : NOT_FINITE) };
-      return {
-        target,
-        mask: magnitudeMask(elementCount(tensor.dims), threshold),
-        method: `${method} ${amountLabel(share, counts.elements)}`,
-      };
-    });
+    for (const tensor of tensors) await counts.add(tensor);
+    const { elements } = counts;
+    const rank = amountCount(share, elements, "all weights");
+    const threshold = rank === 0 ? undefined : await counts.ranked(rank);
+    return { tensors: counts.tensors, elements, threshold };
   } finally {
     arena.release(mark);
   }

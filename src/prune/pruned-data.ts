@@ -9,7 +9,11 @@ import { chunkCapacity, pruningChunks } from "./pruning-chunks.ts";
 /** Elements between two looks at the error: a block and its copy stay in the second-level cache. */
 const BLOCK_ELEMENTS = 1 << 16;
 
-/** Σx² and Σ(x − x̂)² of a weight. */
+/** Weights up to here are compared element by element; of larger ones every eighth block is. */
+const EXACT_ELEMENTS = 1 << 20;
+const MEASURED_EVERY = 8;
+
+/** Σx² and Σ(x − x̂)² of a weight, or of a part of it where it is large. */
 export type OnError = (signal: number, error: number) => void;
 
 /** The weight with zeros where the mask takes elements, in the weight's own type. */
@@ -68,6 +72,7 @@ export async function eachPruned(
     elements,
     Math.max(1, Math.floor(BLOCK_ELEMENTS / multipleOf)) * multipleOf,
   );
+  await mask.prepare?.(arena);
   const mark = arena.mark();
   const sums = arena.allocate(16);
   arena.float64(sums, 2).fill(0);
@@ -79,9 +84,11 @@ export async function eachPruned(
       for (let done = 0; done < count; done += block) {
         const length = Math.min(block, count - done);
         const at = chunks.pointer + done * 4;
-        if (onError) arena.bytes.copyWithin(original, at, at + length * 4);
+        const index = Math.floor((first + done) / block);
+        const measured = onError && (elements <= EXACT_ELEMENTS || index % MEASURED_EVERY === 0);
+        if (measured) arena.bytes.copyWithin(original, at, at + length * 4);
         zero(at, length);
-        if (onError) arena.kernels.squaredError(original, at, length, sums);
+        if (measured) arena.kernels.squaredError(original, at, length, sums);
       }
       await visit(chunks.pointer, count, first);
     });

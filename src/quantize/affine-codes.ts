@@ -1,31 +1,44 @@
 /** @file The second pass over a weight: its codes, streamed in the order that the quantized form has. */
 import type { Arena } from "../kernels/arena.ts";
+import {
+  CHUNK_ELEMENTS,
+  heldChunks,
+  type WeightChunks,
+  weightChunks,
+} from "../kernels/weight-chunks.ts";
 import type { Tensor } from "../onnx/model.ts";
 import type { ByteSink } from "../onnx/source.ts";
+import { ComputedData } from "../onnx/tensor-data.ts";
 import type { AffineLayout, Reorder } from "./affine-layout.ts";
 import { type AffineScales, columnPieces, runs } from "./affine-ranges.ts";
-import { CHUNK_ELEMENTS, weightChunks } from "../kernels/weight-chunks.ts";
 
 /** Σx² and Σ(x − x̂)². */
 export type ErrorSums = [signal: number, error: number];
 
+/** Finds the scales by a pass over the chunks. */
+export type FindScales = (chunks: WeightChunks) => Promise<AffineScales>;
+
 /**
  * Sends the codes of a weight, one byte each, using at most the arena's free memory: about 6 MiB, and a
  * panel of codes (as large as is free) where the order changes.
- * @returns the sums of squares, when `measure` is set
+ * @param scales known, or to be found first: then a weight that fits into the arena is read once for both
+ * @returns the sums of squares, when `measure` is set; of a large weight over every eighth part of it
  * @throws RangeError when a general permutation has more codes than the arena can hold
  */
 export async function streamCodes(
   tensor: Tensor,
   layout: AffineLayout,
-  scales: AffineScales,
+  scales: AffineScales | FindScales,
   arena: Arena,
   sink: ByteSink,
   measure: boolean,
 ): Promise<ErrorSums> {
   const mark = arena.mark();
   try {
-    const quantizer = new ChunkQuantizer(tensor, layout, scales, arena, measure);
+    const isKnown = typeof scales !== "function";
+    const isHeld = !isKnown && canHold(tensor, layout, arena);
+    const quantizer = new ChunkQuantizer(tensor, layout, arena, measure, isHeld);
+    quantizer.setScales(isKnown ? scales : await scales(quantizer.chunks));
     const { reorder } = layout;
     if (!reorder) {
       await quantizer.each(0, layout.count, async (_, count) => {
@@ -42,45 +55,72 @@ export async function streamCodes(
   }
 }
 
+/** The allocator's rounding, and parameters of a few thousand channels. */
+const MARGIN_BYTES = 256 << 10;
+
+/** Whether the weight's elements fit into the arena beside what their codes need. */
+function canHold(
+  tensor: Tensor,
+  { count, channels, reorder }: AffineLayout,
+  arena: Arena,
+): boolean {
+  if (tensor.data instanceof ComputedData) return false;
+  const codes = Math.min(count, CHUNK_ELEMENTS);
+  const ordered = reorder ? codes + count : 0;
+  return count * 4 + codes + ordered + channels * 16 + MARGIN_BYTES <= arena.available;
+}
+
+/** Weights up to here are compared with their codes element by element. */
+const EXACT_ELEMENTS = 1 << 20;
+/** Of larger ones every eighth part of so many elements: comparing all would take as long as quantizing. */
+const PART_ELEMENTS = 1 << 14;
+const MEASURED_EVERY = 8;
+
 /** Quantizes chunk after chunk into `codes`. */
 class ChunkQuantizer {
   /** Pointer to the codes of the current chunk, in the stored order. */
   readonly codes: number;
+  readonly chunks: WeightChunks;
   /** Set to false to skip the error sums where elements are read a second time. */
   measure: boolean;
   readonly #layout: AffineLayout;
   readonly #arena: Arena;
-  readonly #chunks: ReturnType<typeof weightChunks>;
-  readonly #scales: AffineScales;
-  readonly #signed: boolean;
   readonly #columnScale: number = 0;
   readonly #columnZeroPoint: number = 0;
   readonly #sums: number;
+  #scales: AffineScales = { scale: new Float32Array(0), zeroPoint: new Int8Array(0) };
+  #signed = true;
 
   constructor(
     tensor: Tensor,
     layout: AffineLayout,
-    scales: AffineScales,
     arena: Arena,
     measure: boolean,
+    isHeld: boolean,
   ) {
     this.#layout = layout;
     this.#arena = arena;
-    this.#scales = scales;
     this.measure = measure;
-    this.#signed = scales.zeroPoint instanceof Int8Array;
     this.#sums = arena.allocate(16);
     arena.float64(this.#sums, 2).fill(0);
     if (this.#byColumn) {
       this.#columnScale = arena.allocate(layout.channels * 4);
       this.#columnZeroPoint = arena.allocate(layout.channels);
-      arena.float32(this.#columnScale, layout.channels).set(scales.scale);
-      const { zeroPoint } = scales;
-      const bytes = new Uint8Array(zeroPoint.buffer, zeroPoint.byteOffset, zeroPoint.length);
-      arena.view(this.#columnZeroPoint, layout.channels).set(bytes);
     }
     this.codes = arena.allocate(Math.min(layout.count, CHUNK_ELEMENTS));
-    this.#chunks = weightChunks(tensor, arena, layout.count, this.#rowLength);
+    const read = isHeld ? heldChunks : weightChunks;
+    this.chunks = read(tensor, arena, layout.count, this.#rowLength);
+  }
+
+  setScales(scales: AffineScales): void {
+    this.#scales = scales;
+    const { scale, zeroPoint } = scales;
+    this.#signed = zeroPoint instanceof Int8Array;
+    if (!this.#byColumn) return;
+    const { channels } = this.#layout;
+    this.#arena.float32(this.#columnScale, channels).set(scale);
+    const bytes = new Uint8Array(zeroPoint.buffer, zeroPoint.byteOffset, zeroPoint.length);
+    this.#arena.view(this.#columnZeroPoint, channels).set(bytes);
   }
 
   get #byColumn(): boolean {
@@ -104,44 +144,65 @@ class ChunkQuantizer {
     to: number,
     use: (first: number, count: number) => void | Promise<void>,
   ): Promise<void> {
-    await this.#chunks.each(from, to, async (first, count) => {
-      if (this.#byColumn) this.#quantizeColumns(first, count);
-      else this.#quantizeRuns(first, count);
+    await this.chunks.each(from, to, async (first, count, pointer) => {
+      if (this.#byColumn) this.#quantizeColumns(first, count, pointer);
+      else this.#quantizeRuns(first, count, pointer);
       await use(first, count);
     });
   }
 
-  #quantizeColumns(first: number, count: number): void {
+  #quantizeColumns(first: number, count: number, pointer: number): void {
     const { kernels } = this.#arena;
     const quantize = this.#signed ? kernels.quantizeInt8Columns : kernels.quantizeUint8Columns;
     const error = this.#signed
       ? kernels.quantizationErrorInt8Columns
       : kernels.quantizationErrorUint8Columns;
-    for (const { offset, rows, cols, column } of columnPieces(
-      first,
-      count,
-      this.#layout.channels,
-    )) {
-      const x = this.#chunks.pointer + offset * 4;
+    const { channels } = this.#layout;
+    for (const { offset, rows, cols, column } of columnPieces(first, count, channels)) {
+      const x = pointer + offset * 4;
       const q = this.codes + offset;
       const scale = this.#columnScale + column * 4;
       const zeroPoint = this.#columnZeroPoint + column;
       quantize(x, rows, cols, q, scale, zeroPoint);
-      if (this.measure) error(x, rows, cols, q, scale, zeroPoint, this.#sums);
+      const row = Math.floor((first + offset) / channels);
+      for (const part of this.#measured(row, rows, channels)) {
+        const skipped = part.offset * cols;
+        error(x + skipped * 4, part.length, cols, q + skipped, scale, zeroPoint, this.#sums);
+      }
     }
   }
 
-  #quantizeRuns(first: number, count: number): void {
+  #quantizeRuns(first: number, count: number, pointer: number): void {
     const { kernels } = this.#arena;
     const quantize = this.#signed ? kernels.quantizeInt8 : kernels.quantizeUint8;
     const error = this.#signed ? kernels.quantizationErrorInt8 : kernels.quantizationErrorUint8;
     for (const { channel, offset, length } of runs(first, count, this.#layout)) {
-      const x = this.#chunks.pointer + offset * 4;
+      const x = pointer + offset * 4;
       const q = this.codes + offset;
       const scale = this.#scales.scale[channel] ?? 1;
       const zeroPoint = this.#scales.zeroPoint[channel] ?? 0;
       quantize(x, length, q, scale, zeroPoint);
-      if (this.measure) error(x, length, q, scale, zeroPoint, this.#sums);
+      for (const part of this.#measured(first + offset, length, 1)) {
+        const skipped = part.offset;
+        error(x + skipped * 4, part.length, q + skipped, scale, zeroPoint, this.#sums);
+      }
+    }
+  }
+
+  /** The parts of `count` units (elements, rows of `unit` elements) from unit `first` of the weight on that are compared. */
+  *#measured(
+    first: number,
+    count: number,
+    unit: number,
+  ): Generator<{ offset: number; length: number }> {
+    if (!this.measure) return;
+    if (this.#layout.count <= EXACT_ELEMENTS) return yield { offset: 0, length: count };
+    const part = Math.max(1, Math.floor(PART_ELEMENTS / unit));
+    for (let at = first; at < first + count;) {
+      const index = Math.floor(at / part);
+      const end = Math.min(first + count, (index + 1) * part);
+      if (index % MEASURED_EVERY === 0) yield { offset: at - first, length: end - at };
+      at = end;
     }
   }
 }

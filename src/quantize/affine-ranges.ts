@@ -4,7 +4,7 @@ import { DataType } from "../onnx/data-type.ts";
 import type { Tensor } from "../onnx/model.ts";
 import { type AffineType, affineParameters, codeRange } from "./affine.ts";
 import type { AffineLayout } from "./affine-layout.ts";
-import { weightChunks } from "../kernels/weight-chunks.ts";
+import { type WeightChunks, weightChunks } from "../kernels/weight-chunks.ts";
 
 export interface AffineScales {
   scale: Float32Array;
@@ -14,18 +14,30 @@ export interface AffineScales {
 /** |x| as float32 bits from here on is Inf or NaN. */
 const INFINITY_BITS = 0x7f80_0000;
 
-/** @returns `undefined` when a scale is not finite (NaN, Inf, or a range that overflows) */
+export interface RangeOptions {
+  type: AffineType;
+  symmetric: boolean;
+  reduceRange: boolean;
+}
+
+/**
+ * @param read the weight's chunks, where they are at hand already
+ * @returns `undefined` when a scale is not finite (NaN, Inf, or a range that overflows)
+ */
 export async function affineScales(
   tensor: Tensor,
   layout: AffineLayout,
-  options: { type: AffineType; symmetric: boolean; reduceRange: boolean },
+  options: RangeOptions,
   arena: Arena,
+  read?: WeightChunks,
 ): Promise<AffineScales | undefined> {
   const mark = arena.mark();
   try {
+    const columns = layout.inner === 1 ? layout.channels : 1;
+    const chunks = read ?? weightChunks(tensor, arena, layout.count, columns);
     const ranges = options.symmetric
-      ? await symmetricRanges(tensor, layout, arena)
-      : await asymmetricRanges(tensor, layout, arena);
+      ? await symmetricRanges(chunks, layout, arena)
+      : await asymmetricRanges(chunks, layout, arena);
     if (!ranges) return undefined;
     const scale = new Float32Array(layout.channels);
     const zeroPoint =
@@ -58,7 +70,7 @@ interface Ranges {
 
 /** Largest magnitudes as both ends; `undefined` when one is not finite. */
 async function symmetricRanges(
-  tensor: Tensor,
+  chunks: WeightChunks,
   layout: AffineLayout,
   arena: Arena,
 ): Promise<Ranges | undefined> {
@@ -67,18 +79,17 @@ async function symmetricRanges(
   const largest = arena.allocate(channels * 4);
   const bits = () => arena.uint32(largest, channels);
   bits().fill(0);
-  const chunks = weightChunks(tensor, arena, layout.count, inner === 1 ? channels : 1);
-  await chunks.each(0, layout.count, (first, count) => {
+  await chunks.each(0, layout.count, (first, count, pointer) => {
     if (inner === 1 && channels > 1) {
       for (const piece of columnPieces(first, count, channels)) {
-        const x = chunks.pointer + piece.offset * 4;
+        const x = pointer + piece.offset * 4;
         kernels.columnAbsMaxBits(x, piece.rows, piece.cols, largest + piece.column * 4);
       }
       return;
     }
     const folded = bits();
     for (const run of runs(first, count, layout)) {
-      const found = kernels.absMaxBits(chunks.pointer + run.offset * 4, run.length);
+      const found = kernels.absMaxBits(pointer + run.offset * 4, run.length);
       folded[run.channel] = Math.max(folded[run.channel] ?? 0, found);
     }
   });
@@ -88,7 +99,7 @@ async function symmetricRanges(
 }
 
 async function asymmetricRanges(
-  tensor: Tensor,
+  chunks: WeightChunks,
   layout: AffineLayout,
   arena: Arena,
 ): Promise<Ranges | undefined> {
@@ -98,19 +109,18 @@ async function asymmetricRanges(
   // Pairs (min, max) for runs; all minima, then all maxima for columns. They start at 0, which every range holds.
   const ends = arena.allocate(channels * 8);
   arena.float32(ends, channels * 2).fill(0);
-  const chunks = weightChunks(tensor, arena, layout.count, columns ? channels : 1);
   let bad = 0;
-  await chunks.each(0, layout.count, (first, count) => {
+  await chunks.each(0, layout.count, (first, count, pointer) => {
     if (columns) {
       for (const piece of columnPieces(first, count, channels)) {
-        const x = chunks.pointer + piece.offset * 4;
+        const x = pointer + piece.offset * 4;
         const min = ends + piece.column * 4;
         bad |= kernels.columnMinMax(x, piece.rows, piece.cols, min, min + channels * 4);
       }
       return;
     }
     for (const run of runs(first, count, layout)) {
-      bad |= kernels.minMax(chunks.pointer + run.offset * 4, run.length, ends + run.channel * 8);
+      bad |= kernels.minMax(pointer + run.offset * 4, run.length, ends + run.channel * 8);
     }
   });
   if (bad) return undefined;

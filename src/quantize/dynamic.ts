@@ -25,6 +25,7 @@ import { type DynamicOptions, dynamicSettings, selectDynamicNodes } from "./dyna
 import { becomesMatMul, type DynamicPass, keepFloat } from "./dynamic/pass.ts";
 import { removeUnused } from "./dynamic/unused.ts";
 import { WeightStore } from "./dynamic/weight-store.ts";
+import type { FiniteCheck } from "./finite.ts";
 
 export type { DynamicOptions } from "./dynamic/options.ts";
 
@@ -47,6 +48,7 @@ const REWRITES: Readonly<Record<string, OpRewrite>> = {
 
 /**
  * Quantizes the model in place.
+ * @param check when weights with NaN or Inf are found out
  * @throws RangeError when the model imports an opset below 11 (lift it first), or for a wrong weight type
  * @throws UnknownNameError when an option names what the model does not have
  */
@@ -54,6 +56,7 @@ export async function quantizeDynamic(
   model: Model,
   options: DynamicOptions,
   arena: Arena,
+  check: FiniteCheck = "before",
 ): Promise<PassReport> {
   const settings = dynamicSettings(options);
   const opset = opsetVersion(model) ?? 0;
@@ -65,7 +68,7 @@ export async function quantizeDynamic(
   const names = new Names(model);
   const report = emptyReport();
   const kept = new Set<string>();
-  const pass: DynamicPass = { root, opset, names, arena, settings, selected, report, kept };
+  const pass: DynamicPass = { root, opset, names, arena, settings, check, selected, report, kept };
   const weights = new WeightStore(pass);
   await rewriteGraph(pass, weights, new GraphRewrite(root, undefined, names));
   removeUnused(model.graph, weights.touched);

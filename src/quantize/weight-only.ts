@@ -9,6 +9,7 @@ import { findWeights, nodeLabel, type Weight } from "../graph/weights.ts";
 import type { Arena } from "../kernels/arena.ts";
 import { DataType } from "../onnx/data-type.ts";
 import type { Model, Node } from "../onnx/model.ts";
+import type { FiniteCheck } from "./finite.ts";
 import { KeptParameters } from "./weight-only/block-data.ts";
 import { quantizeBlocks } from "./weight-only/blocks.ts";
 import { GraphEdits } from "./weight-only/graph-edits.ts";
@@ -30,6 +31,7 @@ const LEAST_OPSET = 13;
  * per channel. Weights are found in initializers and Constant nodes of all graphs. What does not shrink, holds
  * NaN or Inf, or is read by a node that must not change, stays float and is listed with the reason.
  * Results in blocks use com.microsoft ops (QOperator) or need opset 21 (QDQ; 25 for 2 bits).
+ * @param check when weights with NaN or Inf are found out
  * @throws RangeError for options outside their range, and for a model below opset 13 (lift it first)
  * @throws UnknownNameError when an option names nodes or op types that the model does not have
  */
@@ -37,6 +39,7 @@ export async function quantizeWeightOnly(
   model: Model,
   options: WeightOnlyOptions,
   arena: Arena,
+  check: FiniteCheck = "before",
 ): Promise<PassReport> {
   const settings = weightOnlySettings(options);
   const opset = opsetVersion(model) ?? 0;
@@ -60,6 +63,7 @@ export async function quantizeWeightOnly(
     names,
     edits,
     arena,
+    check,
     kept: new KeptParameters(),
     report: emptyReport(),
   };

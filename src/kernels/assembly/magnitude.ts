@@ -54,6 +54,50 @@ export function magnitudeHistogramWithin(x: usize, n: i32, bucket: i32, histogra
   for (; i < n; i++, x += 4) countWithin(x, bucket, histogram);
 }
 
+const WINDOW_BITS: i32 = 16;
+/** Bytes of a window's counts, u32[65536]; the largest magnitude's bits lie behind them. */
+const WINDOW_BYTES: usize = 262144;
+
+@inline
+function countInWindow(x: usize, low: i32, result: usize): void {
+  const d = (load<i32>(x) & MAGNITUDE) - low;
+  if (<u32>d >> WINDOW_BITS == 0) count(result, d);
+}
+
+export function magnitudeHistogramAround(x: usize, n: i32, low: i32, result: usize): i32 {
+  const mask = MAGNITUDES;
+  const start = i32x4.splat(low);
+  const largest = result + WINDOW_BYTES;
+  let below = i32x4.splat(0);
+  let most = i32x4.splat(load<i32>(largest));
+  let i = 0;
+  for (; i + 8 <= n; i += 8, x += 32) {
+    const a = v128.and(v128.load(x), mask);
+    const b = v128.and(v128.load(x, 16), mask);
+    most = i32x4.max_s(most, i32x4.max_s(a, b));
+    below = i32x4.sub(below, i32x4.add(i32x4.lt_s(a, start), i32x4.lt_s(b, start)));
+    const c = i32x4.shr_u(i32x4.sub(a, start), WINDOW_BITS);
+    const d = i32x4.shr_u(i32x4.sub(b, start), WINDOW_BITS);
+    // a lane of 0 lies in the window
+    if (!i32x4.all_true(c) || !i32x4.all_true(d)) {
+      for (let k: usize = 0; k < 32; k += 4) countInWindow(x + k, low, result);
+    }
+  }
+  let total = sumLanesI32(below);
+  let max = i32x4.extract_lane(most, 0);
+  if (i32x4.extract_lane(most, 1) > max) max = i32x4.extract_lane(most, 1);
+  if (i32x4.extract_lane(most, 2) > max) max = i32x4.extract_lane(most, 2);
+  if (i32x4.extract_lane(most, 3) > max) max = i32x4.extract_lane(most, 3);
+  for (; i < n; i++, x += 4) {
+    const u = load<i32>(x) & MAGNITUDE;
+    if (u > max) max = u;
+    total += <i32>(u < low);
+    countInWindow(x, low, result);
+  }
+  store<i32>(largest, max);
+  return total;
+}
+
 export function zeroBelow(x: usize, n: i32, thresholdBits: i32, ties: i32): i32 {
   const mask = MAGNITUDES;
   const threshold = i32x4.splat(thresholdBits);

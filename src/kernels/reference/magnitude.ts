@@ -21,6 +21,26 @@ export function magnitudeHistogramWithin(
   }
 }
 
+/**
+ * Counts the |x| bits in [low, low + 65,536) one by one, keeps the largest in the element behind them, and returns
+ * how many are below `low`.
+ */
+export function magnitudeHistogramAround(
+  x: Float32Array,
+  low: number,
+  result: Uint32Array,
+): number {
+  let below = 0;
+  for (const v of x) {
+    const bits = magnitudeBits(v);
+    const at = bits - low;
+    if (at < 0) below++;
+    else if (at < 65536) result[at] = (result[at] ?? 0) + 1;
+    result[65536] = Math.max(result[65536] ?? 0, bits);
+  }
+  return below;
+}
+
 /** Zeroes magnitudes below the threshold and the first `ties` equal to it; returns how many of those. */
 export function zeroBelow(x: Float32Array, thresholdBits: number, ties: number): number {
   let zeroed = 0;

@@ -100,7 +100,8 @@ async function prepareGates(
     reorder: { kind: "transpose", batches: directions, rows, cols },
   } as const;
   const onError = (signal: number, error: number) => (change.sqnrDb = sqnrDb(signal, error));
-  const options = { type: "int8", symmetric: true, reduceRange, onError } as const;
+  const { check } = pass;
+  const options = { type: "int8", symmetric: true, reduceRange, check, onError } as const;
   const coded = await affineCodes(tensor, layout, options, pass.arena);
   if (!coded)
     return keepFloat(pass, storedName, "holds NaN or Inf, or its range overflows float32");

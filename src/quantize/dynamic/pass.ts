@@ -6,7 +6,8 @@ import type { Names, Scope } from "../../graph/scope.ts";
 import type { Arena } from "../../kernels/arena.ts";
 import { DataType } from "../../onnx/data-type.ts";
 import type { Node } from "../../onnx/model.ts";
-import type { AffineWeight } from "../affine-weight.ts";
+import { type AffineWeight, parameterData } from "../affine-weight.ts";
+import type { FiniteCheck } from "../finite.ts";
 import type { GraphRewrite } from "./graph-rewrite.ts";
 import type { DynamicSettings } from "./options.ts";
 import type { QuantizedValue } from "./quantized-value.ts";
@@ -17,6 +18,7 @@ export interface DynamicPass {
   readonly names: Names;
   readonly arena: Arena;
   readonly settings: DynamicSettings;
+  readonly check: FiniteCheck;
   readonly selected: (node: Node) => boolean;
   readonly report: PassReport;
   /** Names in `report.kept`. */
@@ -52,16 +54,12 @@ export function storeWeight(
   const { initializers } = home.scope.graph;
   const codeType = value.type === "int8" ? DataType.int8 : DataType.uint8;
   const half = value.floatType === DataType.float16;
-  const scale = half ? new Float16Array(weight.scale) : weight.scale;
-  const bytesOf = (array: ArrayBufferView) =>
-    new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  const channels = weight.scale.length;
+  const scale = parameterData(weight, channels * (half ? 2 : 4), () =>
+    half ? new Float16Array(weight.scale) : weight.scale,
+  );
+  const zeroPoint = parameterData(weight, channels, () => weight.zeroPoint);
   initializers.set(value.codes, makeTensor(value.codes, codeType, weight.dims, weight.data));
-  initializers.set(
-    value.scale,
-    makeTensor(value.scale, value.floatType, scaleDims, bytesOf(scale)),
-  );
-  initializers.set(
-    value.zeroPoint,
-    makeTensor(value.zeroPoint, codeType, scaleDims, bytesOf(weight.zeroPoint)),
-  );
+  initializers.set(value.scale, makeTensor(value.scale, value.floatType, scaleDims, scale));
+  initializers.set(value.zeroPoint, makeTensor(value.zeroPoint, codeType, scaleDims, zeroPoint));
 }

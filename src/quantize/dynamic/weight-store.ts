@@ -154,6 +154,7 @@ export class WeightStore {
       type: request.type,
       symmetric: request.type === "int8",
       reduceRange: request.reduceRange,
+      check: this.#pass.check,
     };
     if (permutation) options.permutation = permutation;
     if (perColumn(request, rank)) {

@@ -9,13 +9,14 @@ import { sqnrDb, type WeightChange } from "../../graph/report.ts";
 import { nodeLabel, type Weight, type WeightUse } from "../../graph/weights.ts";
 import { DataType, dataTypeName } from "../../onnx/data-type.ts";
 import type { Node, Tensor } from "../../onnx/model.ts";
+import { boundedTensor } from "../finite.ts";
 import type { BlockData } from "./block-data.ts";
 import { BNB4_QUANT_TYPES, bnb4Blocks, bnb4Columns } from "./bnb4-blocks.ts";
 import { gatherNodes, packedGatherNodes, unfitGather, unfitPackedGather } from "./gather-nodes.ts";
 import { hqqBlocks } from "./hqq-blocks.ts";
 import { type BlockNames, matMulBnb4, matMulNBits } from "./matmul-nodes.ts";
 import { type MatMulTarget, matMulTarget } from "./matmul-target.ts";
-import { columnsFit, isBounded, type Matrix } from "./matrix.ts";
+import { columnsFit, type Matrix } from "./matrix.ts";
 import type { BlockSettings } from "./options.ts";
 import { packedBlocks, packedSizes } from "./packed-blocks.ts";
 import { bytesSaved, type Pass } from "./pass.ts";
@@ -49,9 +50,8 @@ export async function quantizeBlocks(
   }
   const readers = blockReaders(weight, settings);
   if (typeof readers === "string") return { unfit: readers };
-  if (!(await isBounded(tensor, pass.arena))) {
-    return { kept: "holds NaN or Inf, or a range that overflows" };
-  }
+  const bounded = await boundedTensor(tensor, pass.check, pass.arena);
+  if (!bounded) return { kept: "holds NaN or Inf, or a range that overflows" };
   const { products, gathers, matrix } = readers;
   const change = blockChange(weight, settings);
   const plan: BlockPlan = {
@@ -65,12 +65,12 @@ export async function quantizeBlocks(
     },
   };
   if (matrix) {
-    const names = storePacked(plan, matrix);
+    const names = storePacked(plan, { ...matrix, tensor: bounded });
     for (const product of products) plan.nodes.set(product.use, productNodes(plan, product, names));
     packedGatherNodes(plan, gathers, names);
   } else {
     change.to = settings.symmetric ? "int4" : "uint4";
-    gatherNodes(plan, gathers, storeRows(plan));
+    gatherNodes(plan, gathers, storeRows(plan, bounded));
   }
   return applyPlan(plan, change);
 }
@@ -195,12 +195,12 @@ function storePacked(plan: BlockPlan, matrix: Matrix): BlockNames {
 }
 
 /** Codes, scales and zero points of GatherBlockQuantized in 4-bit types. */
-function storeRows(plan: BlockPlan): BlockNames {
-  const { pass, settings, weight, onError } = plan;
-  const { dims } = weight.tensor;
+function storeRows(plan: BlockPlan, tensor: Tensor): BlockNames {
+  const { pass, settings, onError } = plan;
+  const { dims } = tensor;
   const type = settings.symmetric ? DataType.int4 : DataType.uint4;
   const perBlock = [...dims.slice(0, -1), Math.ceil((dims.at(-1) ?? 0) / settings.blockSize)];
-  const data = rowBlocks(weight.tensor, settings, pass.arena, pass.kept, onError);
+  const data = rowBlocks(tensor, settings, pass.arena, pass.kept, onError);
   const codes = store(plan, "_Q4", type, [...dims], data.codes);
   const scales = store(plan, "_scales", DataType.float32, perBlock, data.scales);
   const zeroPoints = settings.symmetric

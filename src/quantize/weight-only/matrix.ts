@@ -153,19 +153,3 @@ export async function eachTransposed(
 export function columnsFit({ rows }: Matrix, multipleOf: number): boolean {
   return rows * multipleOf <= CHUNK_ELEMENTS;
 }
-
-/** |x| as float32 bits at 2^127: a range between values below it does not overflow. */
-const OVERFLOW_BITS = 0x7f00_0000;
-
-/** False when the tensor holds NaN, Inf, or values whose range overflows float32. */
-export async function isBounded(tensor: Tensor, arena: Arena): Promise<boolean> {
-  const mark = arena.mark();
-  const count = tensor.dims.reduce((a, b) => a * b, 1);
-  const chunks = weightChunks(tensor, arena, count);
-  let most = 0;
-  await chunks.each(0, count, (_, length) => {
-    most = Math.max(most, arena.kernels.absMaxBits(chunks.pointer, length));
-  });
-  arena.release(mark);
-  return most < OVERFLOW_BITS;
-}

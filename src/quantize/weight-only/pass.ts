@@ -5,6 +5,7 @@ import type { Arena } from "../../kernels/arena.ts";
 import { encodeNode, encodeTensor } from "../../onnx/encode-graph.ts";
 import type { Model, Node, Tensor } from "../../onnx/model.ts";
 import type { Weight } from "../../graph/weights.ts";
+import type { FiniteCheck } from "../finite.ts";
 import type { KeptParameters } from "./block-data.ts";
 import type { GraphEdits } from "./graph-edits.ts";
 import type { WeightOnlySettings } from "./options.ts";
@@ -17,6 +18,7 @@ export interface Pass {
   names: Names;
   edits: GraphEdits;
   arena: Arena;
+  check: FiniteCheck;
   kept: KeptParameters;
   report: PassReport;
 }

@@ -12,7 +12,7 @@ import { makeNode, makeTensor } from "../../graph/build.ts";
 import { sqnrDb, type WeightChange } from "../../graph/report.ts";
 import { DataType, dataTypeName, elementCount } from "../../onnx/data-type.ts";
 import type { Node, Tensor } from "../../onnx/model.ts";
-import { affineWeight, type AffineWeight } from "../affine-weight.ts";
+import { affineWeight, type AffineWeight, parameterData } from "../affine-weight.ts";
 import { nodeLabel, type Weight } from "../../graph/weights.ts";
 import { channelAxis } from "./channels.ts";
 import type { WeightReader } from "./readers.ts";
@@ -58,6 +58,7 @@ export async function quantizeChannels(
       type: pass.settings.type,
       symmetric: pass.settings.type === "int8",
       reduceRange: false,
+      check: pass.check,
       ...(valueAxis !== undefined && { axis: valueAxis }),
       ...(permutation && { permutation }),
       onError: (signal, error) => {
@@ -109,15 +110,18 @@ function storedTensors(
     gatheredAxis === undefined
       ? [affine.scale.length]
       : affine.dims.map((dim, axis) => (axis === gatheredAxis ? dim : 1));
-  const scales = half ? new Float16Array(affine.scale) : affine.scale;
-  const make = (suffix: string, dataType: DataType, bytes: ArrayBufferView): Tensor =>
+  const channels = affine.scale.length;
+  const make = (
+    suffix: string,
+    dataType: DataType,
+    width: number,
+    values: () => ArrayBufferView,
+  ): Tensor =>
     makeTensor(
       pass.names.fresh(name + suffix),
       dataType,
       perTensor ? [] : dims,
-      new Uint8Array(
-        bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer,
-      ),
+      parameterData(affine, channels * width, values),
     );
   const codes = makeTensor(
     pass.names.fresh(`${name}_quantized`),
@@ -127,9 +131,12 @@ function storedTensors(
   );
   return {
     codes,
-    scale: make("_scale", tensor.dataType, scales),
+    scale: make("_scale", tensor.dataType, half ? 2 : 4, () =>
+      half ? new Float16Array(affine.scale) : affine.scale,
+    ),
     // left out, it is 0
-    zeroPoint: type === "uint8" ? make("_zero_point", DataType.uint8, affine.zeroPoint) : undefined,
+    zeroPoint:
+      type === "uint8" ? make("_zero_point", DataType.uint8, 1, () => affine.zeroPoint) : undefined,
   };
 }
 

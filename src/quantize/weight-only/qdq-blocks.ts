@@ -10,10 +10,10 @@ import { sqnrDb } from "../../graph/report.ts";
 import type { Weight } from "../../graph/weights.ts";
 import { DataType, dataTypeName } from "../../onnx/data-type.ts";
 import type { Tensor } from "../../onnx/model.ts";
+import { boundedTensor } from "../finite.ts";
 import { blockChange, type BlockOutcome } from "./blocks.ts";
 import { bandsFit, columnBlocks } from "./column-blocks.ts";
 import { type MatMulTarget, matMulTarget } from "./matmul-target.ts";
-import { isBounded } from "./matrix.ts";
 import type { BlockBits, BlockSettings } from "./options.ts";
 import { bytesSaved, type Pass } from "./pass.ts";
 import { rowBlocks, rowsFit } from "./row-blocks.ts";
@@ -57,9 +57,8 @@ export async function quantizeBlocksQdq(
   const { matrix } = product;
   const fits = matrix.transposed ? rowsFit(matrix.rows) : bandsFit(matrix, settings, pass.arena);
   if (!fits || tensor.dims.length !== 2) return { unfit: "the matrix is too wide" };
-  if (!(await isBounded(tensor, pass.arena))) {
-    return { kept: "holds NaN or Inf, or a range that overflows" };
-  }
+  const bounded = await boundedTensor(tensor, pass.check, pass.arena);
+  if (!bounded) return { kept: "holds NaN or Inf, or a range that overflows" };
   const { bits, blockSize, symmetric } = settings;
   const type = TYPES[bits];
   const change = blockChange(weight, settings);
@@ -69,8 +68,8 @@ export async function quantizeBlocksQdq(
     change.sqnrDb = sqnrDb(signal, error);
   };
   const data = matrix.transposed
-    ? rowBlocks(tensor, settings, pass.arena, pass.kept, onError)
-    : columnBlocks(matrix, settings, pass.arena, pass.kept, onError);
+    ? rowBlocks(bounded, settings, pass.arena, pass.kept, onError)
+    : columnBlocks({ ...matrix, tensor: bounded }, settings, pass.arena, pass.kept, onError);
   const axis = matrix.transposed ? 1 : 0;
   const perBlock = tensor.dims.map((dim, at) => (at === axis ? Math.ceil(dim / blockSize) : dim));
   const named = (suffix: string): string => pass.names.fresh(weight.name + suffix);

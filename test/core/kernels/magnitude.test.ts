@@ -61,6 +61,23 @@ test("the fine histogram counts one bucket", () => {
   );
 });
 
+test("the window counts 65,536 magnitudes, what is below, and finds the largest", () => {
+  fc.assert(
+    fc.property(vectors, fc.nat(70), fc.nat(70000), shifts, (x, at, back, shift) => {
+      const low = Math.max(0, magnitudeBits(x[at % (x.length || 1)] ?? 0) - back);
+      const expected = new Uint32Array(65537);
+      const below = reference.magnitudeHistogramAround(x, low, expected);
+      const found = guarded((memory) => {
+        const result = memory.put(new Uint32Array(65537));
+        const count = kernels.magnitudeHistogramAround(memory.put(x, shift), x.length, low, result);
+        return { count, window: memory.take(result, new Uint32Array(65537)) };
+      });
+      expect(found).toEqual({ count: below, window: expected });
+    }),
+    { numRuns: 30 },
+  );
+});
+
 test("zeroBelow zeroes what is smaller and the first ties", () => {
   fc.assert(
     fc.property(vectors, fc.nat(70), fc.nat(12), shifts, (x, at, ties, shift) => {

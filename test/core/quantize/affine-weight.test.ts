@@ -38,7 +38,7 @@ async function quantized(tensor: Tensor, options: AffineOptions) {
   return { ...weight, codes: new Uint8Array(await readAll(weight.data)) };
 }
 
-describe("onnxruntime's numbers", () => {
+describe.each(["before", "while_writing"] as const)("onnxruntime's numbers, found %s", (check) => {
   test.each(golden.weights)("$name", async ({ dtype, data, cases }) => {
     const tensor: Tensor = {
       name: "w",
@@ -51,6 +51,7 @@ describe("onnxruntime's numbers", () => {
         type,
         symmetric,
         reduceRange,
+        check,
         ...(axis !== null && { axis }),
       };
       const weight = await quantized(tensor, options);
