@@ -1,7 +1,6 @@
 /** @file The first thing a job does: works the training out and puts what the ranks need into R2. May be begun again. */
 import type { Model } from "../../onnx/model.ts";
-import { MemorySink } from "../../onnx/source.ts";
-import { planModel } from "../../onnx/write-model.ts";
+import { modelBytes } from "../../onnx/write-model.ts";
 import { sha256Hex } from "../../store/id.ts";
 import { planTraining } from "./plan-training.ts";
 import { TrainingObjects } from "./training-objects.ts";
@@ -30,10 +29,7 @@ async function storeGraph(
   name: string,
   model: Model,
 ): Promise<StoredGraph> {
-  const file = planModel(model);
-  const sink = new MemorySink(file.byteLength);
-  await file.write(sink);
-  const bytes = new Uint8Array(sink.bytes);
+  const bytes = new Uint8Array(await modelBytes(model));
   await objects.put(name, bytes);
   const { inputs, outputs } = model.graph;
   return {

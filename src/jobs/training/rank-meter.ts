@@ -38,16 +38,17 @@ export class RankMeter {
       first: finished,
       step: finished,
       lossSum: 0,
-      correct: null,
       rows: 0,
+      correct: null,
+      count: 0,
       learningRate: 0,
     };
     const row = this.#open;
     row.step = finished;
     row.rows += metrics.rows;
     row.learningRate = metrics.learningRate;
-    // A rank whose rows are out has no loss.
-    if (metrics.rows > 0) row.lossSum += metrics.loss * metrics.rows;
+    row.count += metrics.count;
+    row.lossSum += metrics.loss * metrics.rows;
     if (metrics.correct !== undefined) row.correct = (row.correct ?? 0) + metrics.correct;
     if (finished % this.#stepsPerRow === 0) this.close();
   }

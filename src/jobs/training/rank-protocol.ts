@@ -25,15 +25,17 @@ export interface JoinAnswer {
   steps: number[];
 }
 
-/** What steps `first` … `step` were like. */
+/** What steps `first` … `step` were like: in `sync` of all ranks, and rank 0 alone tells it; else of one rank. */
 export interface MetricsRow {
   first: number;
   step: number;
   /** Sums over the rows, so that they can be added up. */
   lossSum: number;
-  correct: number | null;
   rows: number;
-  /** sync: of all ranks, and rank 0 alone tells it; else of this rank. */
+  /** Among `count`; `null` where the loss is no classification. */
+  correct: number | null;
+  /** Rows, or positions in them. */
+  count: number;
   learningRate: number;
 }
 
@@ -50,7 +52,7 @@ export type RankFailure =
   | { kind: "broken"; message: string }
   /** It would be so again: the job fails. */
   | { kind: "fatal"; message: string }
-  | { kind: "non_finite"; message: string; step: number };
+  | { kind: "non_finite"; message: string };
 
 export interface RankReport {
   generation: number;

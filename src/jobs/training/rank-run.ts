@@ -142,26 +142,27 @@ export class RankRun {
 
   async #afterStep(plan: TrainingPlan, step: number): Promise<void> {
     const last = step === plan.steps;
-    const local = last || step % plan.localCheckpointEvery === 0;
-    const stored = last || (plan.checkpointEvery > 0 && step % plan.checkpointEvery === 0);
+    // In `async` the ranks agree only where their own checkpoints are, and again after the end.
+    const ends = last && plan.mode.mode !== "async";
+    const local = ends || step % plan.localCheckpointEvery === 0;
+    const stored = ends || (plan.checkpointEvery > 0 && step % plan.checkpointEvery === 0);
     if (endsEpoch(plan, step) && !last) await this.#measure(step);
-    if (local || stored) await this.#checkpoint(step, local, stored);
+    if (local || stored) await this.#checkpoint(step, { local, stored });
     else if (Date.now() - this.#reportedAt >= REPORT_MS) await this.#report();
     if (Date.now() - this.#breathedAt < BREATH_MS) return;
     await scheduler.wait(0);
     this.#breathedAt = Date.now();
   }
 
-  async #checkpoint(step: number, local: boolean, stored: boolean): Promise<void> {
+  async #checkpoint(step: number, to: { local: boolean; stored: boolean }): Promise<void> {
     const { trainer, checkpoints, objects, membership } = this.#parts;
-    const entries = trainer.export();
     this.#meter.close();
     await this.#report();
     if (this.#ended) return;
-    if (local) checkpoints.save(step, entries);
-    if (!stored) return;
+    if (to.local) checkpoints.save(step, trainer.export({ replicated: "whole" }));
+    if (!to.stored) return;
     const key = objects.partKey(step, membership.rank);
-    const bytes = await objects.putState(key, entries);
+    const bytes = await objects.putState(key, trainer.export());
     this.#stored.push({ step, key, bytes });
     await this.#report();
   }
@@ -192,6 +193,9 @@ export class RankRun {
     const { plan, trainer, objects, membership } = this.#parts;
     await trainer.finish();
     await this.#measure(plan.steps);
+    if (plan.mode.mode === "async") {
+      await this.#checkpoint(plan.steps, { local: false, stored: true });
+    }
     if (membership.rank === 0) await objects.putVector("result.f32", trainer.replica.vector);
     await this.#report({ done: true });
     // Others may still need this rank's answers: the job ends it.
@@ -221,7 +225,7 @@ export class RankRun {
 
   async #failed(error: unknown): Promise<void> {
     if (this.#ended) return;
-    const failure = failureOf(error);
+    const failure = failureOf(error, this.#step());
     try {
       await this.#report({ failure });
     } finally {
@@ -231,11 +235,13 @@ export class RankRun {
 }
 
 /** ONNX Runtime's and the options' errors would come again; the rest may not. */
-function failureOf(error: unknown): RankFailure {
+function failureOf(error: unknown, step: number): RankFailure {
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof NonFiniteLossError) {
-    return { kind: "non_finite", message, step: error.step };
+  if (error instanceof NonFiniteLossError) return { kind: "non_finite", message };
+  // A checkpoint holds no such value.
+  if (/^train: element .* is (NaN|-?Infinity) after step/.test(message)) {
+    return { kind: "non_finite", message };
   }
-  const fatal = /^(the model does not fit|ONNX Runtime could not|runtime: )/.test(message);
-  return { kind: fatal ? "fatal" : "broken", message };
+  const fatal = /^(the model does not fit|ONNX Runtime could not|runtime: |train: )/.test(message);
+  return { kind: fatal ? "fatal" : "broken", message: `${message}, in step ${step}` };
 }

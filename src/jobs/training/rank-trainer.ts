@@ -50,6 +50,7 @@ export function rankTrainer(parts: RankTrainerParts): RankTrainer {
       transport: counted,
       maxStaleness: mode.max_staleness,
       checkpointEvery: plan.localCheckpointEvery,
+      deadlineMs,
     });
     return { trainer, bytesSent: counted.bytesSent, close: (reason) => transport.close(reason) };
   }

@@ -40,7 +40,7 @@ export interface CurvePoint {
 const SCHEMA = [
   "CREATE TABLE IF NOT EXISTS training (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL)",
   `CREATE TABLE IF NOT EXISTS metrics (step INTEGER, rank INTEGER, first INTEGER NOT NULL, loss_sum REAL NOT NULL,
-   correct REAL, rows REAL NOT NULL, learning_rate REAL NOT NULL, PRIMARY KEY (step, rank))`,
+   rows REAL NOT NULL, correct REAL, count REAL NOT NULL, learning_rate REAL NOT NULL, PRIMARY KEY (step, rank))`,
   `CREATE TABLE IF NOT EXISTS evaluations (step INTEGER, rank INTEGER, epoch INTEGER NOT NULL, loss_sum REAL NOT NULL,
    correct REAL, count REAL NOT NULL, PRIMARY KEY (step, rank))`,
   `CREATE TABLE IF NOT EXISTS parts (step INTEGER, rank INTEGER, key TEXT NOT NULL, bytes INTEGER NOT NULL,
@@ -100,13 +100,14 @@ export class TrainingRecord {
 
   #enterMetrics(rank: number, row: MetricsRow): void {
     this.#sql.exec(
-      "INSERT OR REPLACE INTO metrics (step, rank, first, loss_sum, correct, rows, learning_rate) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO metrics (step, rank, first, loss_sum, rows, correct, count, learning_rate) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       row.step,
       rank,
       row.first,
       row.lossSum,
-      row.correct,
       row.rows,
+      row.correct,
+      row.count,
       row.learningRate,
     );
   }
@@ -188,7 +189,7 @@ export class TrainingRecord {
       accuracy: number | null;
       learning_rate: number;
     }>(
-      `SELECT max(step) AS step, sum(loss_sum) / sum(rows) AS loss, sum(correct) / sum(rows) AS accuracy,
+      `SELECT max(step) AS step, sum(loss_sum) / sum(rows) AS loss, sum(correct) / sum(count) AS accuracy,
        max(learning_rate) AS learning_rate
        FROM metrics WHERE rows > 0 GROUP BY (step - 1) / ? ORDER BY step`,
       width,
@@ -213,8 +214,8 @@ export class TrainingRecord {
     );
     if (!told || told.ranks < evaluators) return undefined;
     const trained = this.#sql
-      .exec<{ loss: number | null; correct: number | null; rows: number | null }>(
-        `SELECT sum(loss_sum) AS loss, sum(correct) AS correct, sum(rows) AS rows
+      .exec<Record<"loss" | "rows" | "correct" | "count", number | null>>(
+        `SELECT sum(loss_sum) AS loss, sum(rows) AS rows, sum(correct) AS correct, sum(count) AS count
          FROM (SELECT * FROM metrics WHERE step BETWEEN ? AND ? ORDER BY step, rank)`,
         first,
         last,
@@ -226,7 +227,7 @@ export class TrainingRecord {
       epoch,
       step: last,
       loss: per(trained.loss, trained.rows) ?? 0,
-      accuracy: per(trained.correct, trained.rows),
+      accuracy: per(trained.correct, trained.count),
       validation_loss: per(told.loss, told.count),
       validation_accuracy: per(told.correct, told.count),
     };
