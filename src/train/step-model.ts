@@ -18,9 +18,17 @@ import { addAdapters, type Adapter, initialA } from "./lora.ts";
 import { addLoss } from "./loss-graph.ts";
 import type { TrainingSettings } from "./options.ts";
 import { matcher } from "./patterns.ts";
-import { prepare } from "./prepare.ts";
+import { type Prepared, prepare } from "./prepare.ts";
 import { readInto } from "./read-floats.ts";
-import { CORRECT, COUNT, LOSS, SEED, type StepPlan, type TrainingData } from "./step-plan.ts";
+import {
+  CORRECT,
+  COUNT,
+  LOSS,
+  SEED,
+  TEACHER,
+  type StepPlan,
+  type TrainingData,
+} from "./step-plan.ts";
 import { selectTrainable } from "./trainable.ts";
 
 export type { StepPlan, TrainingData } from "./step-plan.ts";
@@ -63,11 +71,15 @@ export async function buildStep(
   const layout = layoutOf(differentiated.gradients, training, base, settings);
 
   const inference = await forwardPass("evaluate", base, settings, target);
-  await addLoss(inference.forward, prepared, settings, target);
+  // Against labels alone where there are some: the figure that training is judged by.
+  const judged = prepared.hasLabel
+    ? { ...prepared, teacher: undefined, hasTeacherField: false }
+    : prepared;
+  await addLoss(inference.forward, judged, settings, target);
 
   return {
-    step: finishModel(differentiated.model, layout, data, true),
-    evaluate: finishModel(inference.forward.model, layout, data, false),
+    step: finishModel(differentiated.model, layout, data, undefined),
+    evaluate: finishModel(inference.forward.model, layout, data, judged),
     layout,
     initial: () => initialVector(layout, base, training.adapters, settings.seed),
     finish: (vector) =>
@@ -141,14 +153,26 @@ function layoutOf(
   );
 }
 
-/** Inputs and outputs in a fixed order: vector, fields, seed; loss, counts, gradients, next buffers. */
-function finishModel(model: Model, layout: Layout, data: TrainingData, isStep: boolean): Model {
+/**
+ * Puts inputs and outputs in a fixed order: vector, fields, seed; loss, counts, gradients, next buffers.
+ * @param judged of an evaluation, which has no gradients, and no teacher's field where it has labels
+ */
+function finishModel(
+  model: Model,
+  layout: Layout,
+  data: TrainingData,
+  judged: Prepared | undefined,
+): Model {
   lowerFakeQuantize(model);
   const { graph } = model;
   const given = new Map(graph.inputs.map((info) => [info.name, info]));
   const vector = layout.entries.map(({ name, dims }) => tensorInfo(name, DataType.float32, dims));
   for (const { name } of vector) graph.initializers.delete(name);
-  const others = [...Object.keys(data.fields), ...(given.has(SEED) ? [SEED] : [])];
+  const isStep = judged === undefined;
+  const fields = Object.keys(data.fields).filter(
+    (name) => isStep || judged.hasTeacherField || name !== TEACHER,
+  );
+  const others = [...fields, ...(given.has(SEED) ? [SEED] : [])];
   graph.inputs = [...vector, ...others.flatMap((name) => given.get(name) ?? [])];
   const made = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
   graph.outputs = [

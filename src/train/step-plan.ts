@@ -1,5 +1,5 @@
 /** @file What a training step is made into: models to run, the layout of their vector, and the way back. */
-import type { DatasetField } from "../data/dataset.ts";
+import type { FieldType } from "../data/dataset.ts";
 import type { Model } from "../onnx/model.ts";
 import type { Layout } from "./layout.ts";
 
@@ -17,7 +17,10 @@ export const CORRECT = "hone.correct";
 export const COUNT = "hone.count";
 
 /** Element type and shape of one row of a field. */
-export type RowType = Pick<DatasetField, "dtype" | "shape">;
+export interface RowType {
+  dtype: FieldType;
+  shape: readonly number[];
+}
 
 export interface TrainingData {
   /**

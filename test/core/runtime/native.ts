@@ -36,12 +36,20 @@ function toHost(tensor: Tensor): HostTensor {
   };
 }
 
-export function nativeRuntime(threads = 1): Runtime {
+/** `disabled`: each node by itself, nothing fused. */
+export function nativeRuntime(
+  threads = 1,
+  graphOptimizationLevel: "all" | "disabled" = "all",
+): Runtime {
   return {
     name: "onnxruntime-node cpu",
     maxModelBytes: 2 ** 31,
     async load(model) {
-      const options = { logSeverityLevel: 4, intraOpNumThreads: threads } as const;
+      const options = {
+        logSeverityLevel: 4,
+        intraOpNumThreads: threads,
+        graphOptimizationLevel,
+      } as const;
       const session = await InferenceSession.create(model, options);
       return {
         inputNames: session.inputNames,
