@@ -1,6 +1,9 @@
 /** @file All gradient rules, merged from the families in rules/; the ops that stop a gradient; the expansions. */
 import type { Node } from "../onnx/model.ts";
+import { ATTENTION_PARTS } from "./expand/attention.ts";
 import { RECURRENT_PARTS } from "./expand/cells.ts";
+import { CONTRIB_ATTENTION_PARTS } from "./expand/contrib-attention.ts";
+import { FUSED_PARTS } from "./expand/fused.ts";
 import { NORMALIZATION_PARTS } from "./expansions.ts";
 import type { Expansion, ExpansionTable, GradientRule, RuleTable } from "./rule.ts";
 import { ACTIVATION } from "./rules/activation.ts";
@@ -40,6 +43,9 @@ const RULES: RuleTable = {
 };
 
 const EXPANSIONS: ExpansionTable = {
+  ...ATTENTION_PARTS,
+  ...CONTRIB_ATTENTION_PARTS,
+  ...FUSED_PARTS,
   ...NORMALIZATION_PARTS,
   ...RECURRENT_PARTS,
 };

@@ -45,12 +45,13 @@ class Cases:
         self.path = pathlib.Path(path)
         self.cases = []
 
-    def add(self, name, nodes, inputs, function, constants=None, wrt=None, batch=(), opset=20, output="y", parameters=None):
+    def add(self, name, nodes, inputs, function, constants=None, wrt=None, batch=(), opset=20, output="y", parameters=None, domains=()):
         """
         inputs: float and integer arrays by name, fed at run time; constants become initializers.
         function: torch's form, of the inputs by name. wrt: inputs that get a gradient (default: the floats).
         batch: inputs whose first axis is also tried with a size that is not known.
         parameters: float initializers that get a gradient (they are arguments of the function, too).
+        domains: imported besides ai.onnx, in version 1.
         """
         parameters = parameters or {}
         wrt = list(wrt if wrt is not None else [k for k, v in inputs.items() if v.dtype == np.float32]) + list(parameters)
@@ -81,7 +82,7 @@ class Cases:
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, list(y.shape))],
             [numpy_helper.from_array(np.asarray(v), k) for k, v in {**(constants or {}), **parameters}.items()],
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), *[helper.make_opsetid(domain, 1) for domain in domains]], ir_version=9)
         onnx.checker.check_model(model)
         self.cases.append(
             {
