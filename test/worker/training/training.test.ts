@@ -1,20 +1,67 @@
 import { expect, it } from "vitest";
-import { newTraining, over } from "./trainings.ts";
+import { newTraining, over, weights } from "./trainings.ts";
+
+const OPTIONS = { epochs: 3, batch_size: 8, optimizer: { type: "adam", lr: 0.02 } };
 
 it("one rank trains to a lower loss, and the model says where it comes from", async () => {
   const training = await newTraining();
-  const made = await training.train({
-    epochs: 3,
-    batch_size: 16,
-    optimizer: { type: "adam", lr: 0.02 },
-  });
+  const made = await training.train({ ...OPTIONS, validation: { fraction: 0.25 } });
   expect(made.json).toMatchObject({ object: "job", operation: "train" });
   expect(made.status).toBe(202);
   const job = await over(training, made.json.id);
   expect(job.error).toBeNull();
-  expect(job).toMatchObject({ state: "succeeded", attempts: 1, checkpoint_step: 18 });
+  expect(job).toMatchObject({ state: "succeeded", attempts: 1, checkpoint_step: 27 });
   expect(job.metrics).toHaveLength(3);
   const [first, , last] = job.metrics;
   expect(last.loss).toBeLessThan(first.loss * 0.7);
-  expect(last.accuracy).toBeGreaterThan(0.9);
+  expect(last.validation_accuracy).toBeGreaterThan(0.9);
+  const model = await training.call(`/v1/models/${job.result.model_id}`);
+  expect(model.json).toMatchObject({
+    name: "points.trained.onnx",
+    job_id: job.id,
+    lineage: { parent: training.model, dataset: training.dataset, operation: "train" },
+  });
+  const before = await weights(training, training.model);
+  const after = await weights(training, job.result.model_id);
+  expect(Object.keys(after)).toEqual(Object.keys(before));
+  expect(after["w1"]).not.toEqual(before["w1"]);
+});
+
+it("four ranks that average in every step end with the weights of one with four times the batch", async () => {
+  const training = await newTraining();
+  const sgd = { epochs: 2, optimizer: { type: "sgd", lr: 0.1 }, shuffle: false };
+  const one = await training.train({ ...sgd, batch_size: 96 });
+  const four = await training.train({ ...sgd, batch_size: 24, world_size: 4, mode: "sync" });
+  const jobs = [await over(training, one.json.id), await over(training, four.json.id)];
+  expect(jobs.map((job) => job.state)).toEqual(["succeeded", "succeeded"]);
+  const [alone, together] = await Promise.all(
+    jobs.map((job) => weights(training, job.result.model_id)),
+  );
+  for (const [name, values] of Object.entries(alone ?? {})) {
+    values.forEach((value, i) => expect(together?.[name]?.[i]).toBeCloseTo(value, 5));
+  }
+  const { ranks, bytes_reduced } = jobs[1].progress;
+  expect(ranks.map((rank: { rank: number }) => rank.rank)).toEqual([0, 1, 2, 3]);
+  expect(bytes_reduced).toBeGreaterThan(0);
+});
+
+it.each([
+  ["sync", {}],
+  ["local_sgd", { local_steps: 4 }],
+  ["async", { max_staleness: 2 }],
+])("%s trains on three ranks to more than nine of ten", async (mode, options) => {
+  const training = await newTraining();
+  const made = await training.train({
+    ...OPTIONS,
+    ...options,
+    mode,
+    world_size: 3,
+    epochs: 8,
+    validation: { fraction: 0.25 },
+  });
+  const job = await over(training, made.json.id);
+  expect(job.error).toBeNull();
+  expect(job).toMatchObject({ state: "succeeded", attempts: 1 });
+  expect(job.result.metrics.validation_accuracy).toBeGreaterThan(0.9);
+  expect(job.metrics).toHaveLength(8);
 });
