@@ -1,8 +1,10 @@
 /** @file `npm run bench -- NAME`: runs one benchmark; progress on stderr, the last line on stdout is its JSON. */
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
+  allreduce: () => import("./allreduce.ts"),
   compress: () => import("./compress.ts"),
   kernels: () => import("./kernels.ts"),
   reading: () => import("./reading.ts"),
+  step: () => import("./step.ts"),
 };
 
 const name = process.argv[2] ?? "";

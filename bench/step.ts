@@ -1,0 +1,218 @@
+/**
+ * @file A training step (forward, backward, SGD) on one thread: native ONNX Runtime and its wasm against torch.
+ *
+ * CPU milliseconds a step, medians of the rounds. `npm run bench -- step MODEL …` runs some of the models.
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { differentiate } from "../src/autodiff/differentiate.ts";
+import { normalise } from "../src/autodiff/normalise.ts";
+import { sgdStep } from "../src/kernels/reference/optimizers.ts";
+import { readAll } from "../src/onnx/tensor-data.ts";
+import { modelBytes } from "../src/onnx/write-model.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
+import type { HostTensor } from "../src/runtime/runtime.ts";
+import { cnn, depthwise, mlp, type StepModel, transformer, uniform } from "./step-models.ts";
+
+const PYTHON = process.env["HONE_BENCH_PYTHON"] ?? "python3";
+const ROUNDS = 7;
+const LEARNING_RATE = 0.01;
+/** About a second for torch in all. */
+const STEPS: Readonly<Record<string, number>> = { mlp: 60, cnn: 12, depthwise: 12, transformer: 5 };
+
+const now = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
+type Step = () => Promise<number>;
+
+/** Parameters by name, updated in place. */
+type Parameters = Map<string, { dims: number[]; values: Float32Array }>;
+
+function update(parameters: Parameters, name: string, gradient: Float32Array): void {
+  const values = parameters.get(name)?.values;
+  if (values) sgdStep(values, gradient, { learningRate: LEARNING_RATE, decay: 0 });
+}
+
+async function parametersOf({ model, parameters }: StepModel): Promise<Parameters> {
+  const all: Parameters = new Map();
+  for (const name of parameters) {
+    const tensor = model.graph.initializers.get(name);
+    if (!tensor) throw new Error(`no parameter ${name}`);
+    const values = new Float32Array((await readAll(tensor.data)).slice().buffer);
+    all.set(name, { dims: tensor.dims, values });
+  }
+  return all;
+}
+
+interface Batch {
+  x: Float32Array | BigInt64Array;
+  labels: BigInt64Array;
+}
+
+function batchOf({ input, rows, classes }: StepModel): Batch {
+  const next = uniform(3);
+  const id = (below: number) => BigInt(Math.floor(((next() + 1) / 2) * below));
+  const { ids } = input;
+  const count = input.dims.reduce((a, b) => a * b, 1);
+  return {
+    x:
+      ids === undefined
+        ? Float32Array.from({ length: count }, next)
+        : BigInt64Array.from({ length: count }, () => id(ids)),
+    labels: BigInt64Array.from({ length: rows }, () => id(classes)),
+  };
+}
+
+async function nativeStep(subject: StepModel): Promise<Step> {
+  const { model, gradients } = await gradientModel(subject, "native");
+  const session = await InferenceSession.create(model, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    logSeverityLevel: 4,
+  });
+  const parameters = await parametersOf(subject);
+  const { x, labels } = batchOf(subject);
+  const feeds: Record<string, Tensor> = {
+    x:
+      x instanceof Float32Array
+        ? new Tensor("float32", x, subject.input.dims)
+        : new Tensor("int64", x, subject.input.dims),
+    labels: new Tensor("int64", labels, [subject.rows, 1]),
+  };
+  for (const [name, { dims, values }] of parameters) {
+    feeds[name] = new Tensor("float32", values, dims);
+  }
+  return async () => {
+    const outputs = await session.run(feeds);
+    for (const [name, output] of gradients) {
+      update(parameters, name, outputs[output]?.data as Float32Array);
+    }
+    return (outputs["loss"]?.data as Float32Array)[0] ?? Number.NaN;
+  };
+}
+
+async function wasmStep(subject: StepModel): Promise<Step> {
+  const { model, gradients } = await gradientModel(subject, "wasm");
+  const session = await (await nodeRuntime()).load(model);
+  const parameters = await parametersOf(subject);
+  const { x, labels } = batchOf(subject);
+  const bytes = (data: Batch["x"]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const feeds: Record<string, HostTensor> = {
+    x: { dataType: x instanceof Float32Array ? 1 : 7, dims: subject.input.dims, bytes: bytes(x) },
+    labels: { dataType: 7, dims: [subject.rows, 1], bytes: bytes(labels) },
+  };
+  for (const [name, { dims, values }] of parameters) {
+    feeds[name] = { dataType: 1, dims, bytes: bytes(values) };
+  }
+  const floats = (tensor: HostTensor | undefined) =>
+    new Float32Array(tensor?.bytes.buffer ?? new ArrayBuffer(), tensor?.bytes.byteOffset);
+  return async () => {
+    const outputs = await session.run(feeds);
+    for (const [name, output] of gradients) update(parameters, name, floats(outputs[output]));
+    return floats(outputs["loss"])[0] ?? Number.NaN;
+  };
+}
+
+async function gradientModel(subject: StepModel, target: "native" | "wasm") {
+  const { parameters } = subject;
+  const normalised = await normalise(subject.model);
+  const { model, gradients } = await differentiate(normalised, {
+    loss: "loss",
+    parameters,
+    target,
+  });
+  return { model: await modelBytes(model), gradients };
+}
+
+async function measured(step: Step, count: number): Promise<number> {
+  const start = now();
+  for (let i = 0; i < count; i++) await step();
+  return (now() - start) / count;
+}
+
+class Peer {
+  readonly #process: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor() {
+    const file = `${import.meta.dirname}/step_peer.py`;
+    this.#process = spawn(PYTHON, [file], { stdio: ["pipe", "pipe", "inherit"] });
+    if (!this.#process.stdout) throw new Error("no output of the peer");
+    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+  }
+
+  async measured(name: string, count: number): Promise<number> {
+    this.#process.stdin?.write(`${name} ${count}\n`);
+    const { value } = await this.#lines.next();
+    return Number(value);
+  }
+
+  async close(): Promise<void> {
+    this.#process.stdin?.end();
+    await once(this.#process, "exit");
+  }
+}
+
+function peerInstalled(): boolean {
+  try {
+    execFileSync(PYTHON, ["-c", "import torch"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const median = (values: number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+const rounded = (value: number): number => Number(value.toPrecision(3));
+
+/**
+ * First native and torch in turn, then wasm by itself: V8 compiles it in the background, which would count
+ * against the others.
+ */
+async function bench(subject: StepModel, peer: Peer | undefined) {
+  const { name } = subject;
+  const count = STEPS[name] ?? 5;
+  const times: Record<"native" | "wasm" | "torch", number[]> = { native: [], wasm: [], torch: [] };
+  const native = await nativeStep(subject);
+  const first = await native();
+  for (let i = 0; i < count; i++) await native();
+  for (let round = 0; round < ROUNDS; round++) {
+    times.native.push(await measured(native, count));
+    if (peer) times.torch.push(await peer.measured(name, count));
+  }
+  const last = await native();
+  const wasm = await wasmStep(subject);
+  const firstWasm = await wasm();
+  if (Math.abs(first - firstWasm) > 1e-4) throw new Error(`losses ${first} and ${firstWasm}`);
+  for (let i = 0; i < count; i++) await wasm();
+  for (let round = 0; round < ROUNDS; round++) times.wasm.push(await measured(wasm, count));
+  const [ours, web, torch] = [median(times.native), median(times.wasm), median(times.torch)];
+  const row = {
+    name,
+    native_ms: rounded(ours),
+    wasm_ms: rounded(web),
+    torch_ms: peer ? rounded(torch) : null,
+    native_to_torch: peer ? rounded(ours / torch) : null,
+    wasm_to_native: rounded(web / ours),
+    loss: [rounded(first), rounded(last)],
+  };
+  console.error(JSON.stringify(row));
+  return row;
+}
+
+const wanted = process.argv.slice(2).filter((word) => word in STEPS);
+const hasPeer = peerInstalled();
+if (!hasPeer)
+  console.error(`${PYTHON} has no torch: peers are null (HONE_BENCH_PYTHON names another)`);
+const peer = hasPeer ? new Peer() : undefined;
+const rows = [];
+for (const subject of [mlp(), cnn(), depthwise(), transformer()]) {
+  if (wanted.length === 0 || wanted.includes(subject.name)) rows.push(await bench(subject, peer));
+}
+await peer?.close();
+console.log(JSON.stringify({ bench: "step", unit: "CPU ms a step, one thread", rows }));
