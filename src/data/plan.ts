@@ -109,6 +109,29 @@ export function commonRows(arrays: readonly { field: DatasetField; rows: number 
   return first?.rows ?? 0;
 }
 
+/** What the sinks of one pass may hold; a field that is stored in parts takes three of them. */
+const PASS_BYTES = 64 << 20;
+const SINK_BYTES = 24 << 20;
+
+/**
+ * Fields whose sinks fit memory together, by place, for formats that have all fields of a row together.
+ * @param bytes of all rows of each field
+ */
+export function groupsOfSinks(bytes: readonly number[]): number[][] {
+  const groups: number[][] = [];
+  let held = Infinity;
+  for (const [index, each] of bytes.entries()) {
+    const most = Math.min(each, SINK_BYTES);
+    if (held + most > PASS_BYTES) {
+      groups.push([]);
+      held = 0;
+    }
+    groups.at(-1)?.push(index);
+    held += most;
+  }
+  return groups;
+}
+
 const CHUNK_BYTES = 1 << 20;
 
 /** The bytes from `start` to `end`, in chunks of at most `chunkBytes`; the buffer is reused. */

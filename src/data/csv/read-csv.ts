@@ -13,7 +13,7 @@ import {
   type TypeSpec,
 } from "../field-spec.ts";
 import { bytesOf, fieldArray, fitting, isFloat, narrowestInteger } from "../numbers.ts";
-import type { DatasetPass, DatasetPlan } from "../plan.ts";
+import { type DatasetPass, type DatasetPlan, groupsOfSinks } from "../plan.ts";
 import { parseBool, parseInteger64, parseNumber } from "./cells.ts";
 import { type CsvRows, csvRows, detectDialect } from "./csv-rows.ts";
 
@@ -25,10 +25,6 @@ export interface CsvOptions {
   fields?: readonly FieldSpec[] | undefined;
   types?: TypeSpec | undefined;
 }
-
-/** What the sinks of one pass may hold; a field that is stored in parts takes three of them. */
-const PASS_BYTES = 64 << 20;
-const SINK_BYTES = 24 << 20;
 
 const invalid = (message: string) => new DatasetError("invalid_dataset", `csv: ${message}`);
 
@@ -154,25 +150,13 @@ async function scan(
   return { rows, dtypes };
 }
 
-/** Fields whose sinks fit memory together share a pass. */
 function passesOf(
   table: Table,
   columns: readonly FieldColumns[],
   fields: readonly DatasetField[],
   rows: number,
 ): DatasetPass[] {
-  const groups: number[][] = [];
-  let held = Infinity;
-  for (const [index, field] of fields.entries()) {
-    const bytes = Math.min(rowBytes(field) * rows, SINK_BYTES);
-    if (held + bytes > PASS_BYTES) {
-      groups.push([]);
-      held = 0;
-    }
-    groups.at(-1)?.push(index);
-    held += bytes;
-  }
-  return groups.map((group) => ({
+  return groupsOfSinks(fields.map((field) => rowBytes(field) * rows)).map((group) => ({
     fields: group,
     write: async (sinks: readonly ByteSink[]) => {
       for await (const piece of dataRows(table)) {
