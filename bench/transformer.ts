@@ -1,9 +1,8 @@
-/** @file The seeded models that the benchmarks compress: a transformer encoder of any size, a convolution net. */
-import { makeInt64, makeFloat32, makeNode, makeTensor } from "../src/graph/build.ts";
+/** @file A seeded transformer encoder of any size. */
 import { makeInt, makeInts } from "../src/graph/attributes.ts";
-import { emptyGraph } from "../src/onnx/read-graph.ts";
-import type { Model, Tensor, ValueInfo } from "../src/onnx/model.ts";
-import { ComputedData } from "../src/onnx/tensor-data.ts";
+import { makeFloat32, makeInt64, makeNode } from "../src/graph/build.ts";
+import type { Model, Tensor } from "../src/onnx/model.ts";
+import { emptyModel, FLOAT, info, weight } from "./random-model.ts";
 
 export interface TransformerShape {
   layers: number;
@@ -12,55 +11,6 @@ export interface TransformerShape {
   heads: number;
   vocabulary: number;
   positions: number;
-}
-
-const FLOAT = 1;
-const CHUNK = 1 << 18;
-
-/** Weights of standard deviation about 0.02 with a few outliers, the same for the same seed; made while they are written. */
-function weight(name: string, dims: number[], seed: number): Tensor {
-  const count = dims.reduce((product, dim) => product * dim, 1);
-  const data = new ComputedData(count * 4, async (sink) => {
-    let state = (seed * 2_654_435_761 + 1) >>> 0;
-    const uniform = () => {
-      // xorshift32 (Marsaglia 2003)
-      state ^= state << 13;
-      state ^= state >>> 17;
-      state = (state ^ (state << 5)) >>> 0;
-      return state / 2 ** 32;
-    };
-    const values = new Float32Array(Math.min(CHUNK, count));
-    for (let done = 0; done < count; done += values.length) {
-      const part = values.subarray(0, Math.min(values.length, count - done));
-      for (let i = 0; i < part.length; i++) {
-        // Irwin-Hall of four uniforms: variance 1/3.
-        const normal = (uniform() + uniform() + uniform() + uniform() - 2) * 1.732;
-        part[i] = normal * 0.02 * (uniform() < 5e-5 ? 8 : 1);
-      }
-      await sink.write(new Uint8Array(part.buffer, 0, part.byteLength));
-    }
-  });
-  return makeTensor(name, FLOAT, dims, data);
-}
-
-const info = (name: string, elementType: number, shape: (string | number)[]): ValueInfo => ({
-  name,
-  type: { kind: "tensor", elementType, shape },
-});
-
-function emptyModel(name: string): Model {
-  return {
-    irVersion: 9,
-    opsetImports: [{ domain: "", version: 17 }],
-    producerName: "hone bench",
-    producerVersion: "",
-    domain: "",
-    modelVersion: 0n,
-    docString: "",
-    metadata: [],
-    functions: [],
-    graph: { ...emptyGraph(), name },
-  };
 }
 
 export function transformer(shape: TransformerShape): Model {
@@ -173,4 +123,24 @@ export const MEDIUM: TransformerShape = {
   heads: 12,
   vocabulary: 30_522,
   positions: 512,
+};
+
+/** 2.48 GB: past protobuf's 2 GiB, so its weights are external data. */
+export const LARGE: TransformerShape = {
+  layers: 11,
+  width: 2048,
+  hidden: 8192,
+  heads: 16,
+  vocabulary: 32_000,
+  positions: 512,
+};
+
+/** 1.2 MB: what an API call takes while somebody waits. */
+export const SMALL: TransformerShape = {
+  layers: 2,
+  width: 96,
+  hidden: 384,
+  heads: 4,
+  vocabulary: 512,
+  positions: 64,
 };

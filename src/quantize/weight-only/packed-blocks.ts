@@ -10,8 +10,8 @@ import { BlockError } from "./block-error.ts";
 import { eachBand, eachTransposed, type Matrix, scratchBytes } from "./matrix.ts";
 import type { BlockBits, BlockSettings } from "./options.ts";
 
-/** Input read at a time, where columns are few enough. */
-const BAND_BYTES = 4 << 20;
+/** Input read at a time, where columns are few enough: it stays in the second-level cache. */
+const BAND_BYTES = 512 << 10;
 /** Columns that the kernel packs at a time: panels end on multiples of it. */
 const TILE_COLUMNS = 16;
 
@@ -182,7 +182,8 @@ class Panels {
         zeroPointBytes,
         symmetric ? 1 : 0,
       );
-      this.#error?.addPacked(this.#arena, {
+      if (!this.#error?.wants(block)) continue;
+      this.#error.addPacked(this.#arena, {
         x: from,
         rows: count,
         columns,

@@ -15,6 +15,9 @@ import type { BlockSettings } from "./options.ts";
 /** Pieces end on whole bytes of codes and of zero points when they have a multiple of this many rows. */
 const ROWS_PER_BYTE = 4;
 
+/** Elements of a piece, where rows are short: it stays in the second-level cache. */
+const PIECE_ELEMENTS = 1 << 17;
+
 /** False for rows that are too long for one piece. */
 export function rowsFit(cols: number): boolean {
   return cols * ROWS_PER_BYTE <= CHUNK_ELEMENTS;
@@ -45,8 +48,8 @@ export function rowBlocks(
       const { kernels } = arena;
       const error = new BlockError(bits, count);
       try {
-        const chunks = weightChunks(tensor, arena, count, cols * ROWS_PER_BYTE);
-        const rowsAtMost = Math.min(count, CHUNK_ELEMENTS) / cols;
+        const chunks = weightChunks(tensor, arena, count, cols * ROWS_PER_BYTE, PIECE_ELEMENTS);
+        const rowsAtMost = Math.min(count, Math.max(PIECE_ELEMENTS, cols * ROWS_PER_BYTE)) / cols;
         const codes = arena.allocate(rowsAtMost * cols);
         const scales = arena.allocate(Math.ceil(rowsAtMost) * perRow * 4);
         const zeroPoints = arena.allocate(Math.ceil(rowsAtMost) * perRow);
