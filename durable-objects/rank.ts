@@ -20,6 +20,9 @@ import { type LinkStub, RpcTransport } from "../src/jobs/training/rpc-transport.
 
 /** One alarm works no longer than this, far from the limits of CPU and wall time. */
 const SLICE_MS = 10_000;
+const FIRST_SLICE_MS = 2_000;
+/** Should the first slice not have asked for the next one by then, an alarm does. */
+const ALARM_MS = 3_000;
 /** A job that does not answer is asked again after these times, in milliseconds. */
 const REPORT_PAUSES = [50, 500, 2_000, 5_000];
 
@@ -33,6 +36,8 @@ interface Stored extends Membership {
 export class Rank extends DurableObject<Env> implements RankObject {
   #transport: RpcTransport | undefined;
   #run: RankRun | undefined;
+  /** The run that a slice is working on now. */
+  #working: RankRun | undefined;
 
   /** Leaves what it was in for a new generation, and says which checkpoints it has. */
   async join(membership: Membership): Promise<JoinAnswer> {
@@ -78,7 +83,9 @@ export class Rank extends DurableObject<Env> implements RankObject {
   async start(generation: number): Promise<void> {
     const membership = this.#require(generation);
     this.#store({ ...membership, running: true });
-    await this.ctx.storage.setAlarm(Date.now());
+    // After a crash in mid-alarm the next one may be seconds away: the first slice does not wait for it.
+    await this.ctx.storage.setAlarm(Date.now() + FIRST_SLICE_MS + ALARM_MS);
+    this.ctx.waitUntil(this.#slice(membership, FIRST_SLICE_MS));
   }
 
   async leave(generation: number, reason: string): Promise<void> {
@@ -97,15 +104,25 @@ export class Rank extends DurableObject<Env> implements RankObject {
   override async alarm(): Promise<void> {
     const membership = this.#membership();
     if (!membership?.running) return;
-    const run = this.#run;
-    if (run?.generation === membership.generation) {
-      // A run that was stopped is not waited for: whatever it hangs in, another one may have to begin.
-      const more = await Promise.race([run.slice(SLICE_MS), run.stopped]);
-      if (more) await this.ctx.storage.setAlarm(Date.now());
-      return;
+    if (this.#run?.generation === membership.generation) {
+      return await this.#slice(membership, SLICE_MS);
     }
     const { goOn } = await this.#report(lost(membership));
     if (!goOn) await this.leave(membership.generation, "the rank lost its memory");
+  }
+
+  /** Works for a while, and has the alarm go on from there. */
+  async #slice({ generation }: Membership, sliceMs: number): Promise<void> {
+    const run = this.#run;
+    if (run?.generation !== generation || this.#working === run) return;
+    this.#working = run;
+    try {
+      // A run that was stopped is not waited for: whatever it hangs in, another one may have to begin.
+      const more = await Promise.race([run.slice(sliceMs), run.stopped]);
+      if (more) await this.ctx.storage.setAlarm(Date.now());
+    } finally {
+      if (this.#working === run) this.#working = undefined;
+    }
   }
 
   /** Brings a report to the job, which may be starting anew at this moment. */
