@@ -168,33 +168,6 @@ export const PROBLEMS = {
     "Wait for the job to end, or cancel it.",
   ),
 
-  // The dataset
-  not_a_dataset: kind(
-    415,
-    "The body is not a dataset",
-    "Send npz, npy, safetensors, csv (UTF-8) or parquet.",
-  ),
-  invalid_dataset: kind(
-    422,
-    "The dataset does not read",
-    "Correct what `detail` names; /docs says what each format may have.",
-  ),
-  dataset_too_large: kind(
-    413,
-    "The dataset passes a limit",
-    "Send fewer or smaller rows, or group columns into fields.",
-  ),
-  dataset_mismatch: kind(
-    422,
-    "The dataset does not fit the model",
-    "Say which field feeds which input; GET the model and the dataset for types and shapes.",
-  ),
-  dataset_in_use: kind(
-    409,
-    "A job is reading the dataset",
-    "Wait for the job to end, or cancel it.",
-  ),
-
   // The compression
   nothing_to_gain: kind(
     422,
