@@ -167,3 +167,20 @@ function inputText({ name, type }: ValueInfo): string {
 function listOf(fields: readonly DatasetField[]): string {
   return fields.length === 0 ? "no field" : fields.map(fieldText).join(", ");
 }
+
+/**
+ * Holds a second dataset against the first: what was mapped by the one is fed from the other too.
+ * @throws DatasetError `dataset_mismatch` naming the field, with its type and shape in both
+ */
+export function checkAlike(
+  first: Pick<DatasetDescription, "fields">,
+  second: Pick<DatasetDescription, "fields">,
+  names: Iterable<string>,
+): void {
+  for (const name of names) {
+    const [a, b] = [first, second].map(({ fields }) => fields.find((each) => each.name === name));
+    if (!a || !b) throw mismatch(`the second dataset has no field "${name}"`);
+    if (fieldText(a) === fieldText(b)) continue;
+    throw mismatch(`field ${fieldText(a)} is ${fieldText(b)} in the second dataset`);
+  }
+}

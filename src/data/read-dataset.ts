@@ -55,7 +55,8 @@ async function read(
 export async function detectFormat(source: ByteSource): Promise<DatasetFormat> {
   const head = await bytesAt(source, 0, Math.min(source.size, HEAD_BYTES));
   const begins = (text: string) =>
-    head.length >= text.length && [...text].every((c, i) => head[i] === c.charCodeAt(0));
+    head.length >= text.length &&
+    Array.from(text, (c) => c.charCodeAt(0)).every((c, i) => head[i] === c);
   if (begins("\x93NUMPY")) return "npy";
   if (begins("PK\x03\x04") || begins("PK\x05\x06")) return "npz";
   if (begins("PAR1")) return "parquet";

@@ -77,7 +77,7 @@ export const NewDatasetQuery = z.strictObject({
   }),
   delimiter: z
     .string()
-    .regex(/^(tab|[^"\r\n0-9.+\-])$/, "one character, or tab")
+    .regex(/^(tab|[^"\r\n0-9.+-])$/, "one character, or tab")
     .optional()
     .openapi({
       description: "csv. Default: that of `,` `;` tab `|` which the first line has most of.",

@@ -1,6 +1,6 @@
 /** @file The rows of a training: which fields feed the step, scaled where asked, in two parts where some are measured on. */
 import type { DatasetDescription } from "../../data/dataset.ts";
-import { mapFields } from "../../data/mapping.ts";
+import { checkAlike, mapFields } from "../../data/mapping.ts";
 import type { RowSource } from "../../data/rows.ts";
 import { ScaledRows } from "../../data/scaled-rows.ts";
 import { splitRows } from "../../data/split.ts";
@@ -40,8 +40,10 @@ export async function openTrainingRows(env: Env, wanted: RowsWanted): Promise<Tr
   const { validation } = data;
   if (!validation) return { train: rows, validation: undefined };
   if ("fraction" in validation) return splitRows(rows, validation.fraction, seed);
-  const other = await requireRows(env, workspace, validation.dataset);
-  return { train: rows, validation: scaled(other, fields) };
+  const other = scaled(await requireRows(env, workspace, validation.dataset), fields);
+  const used = Object.values(fields).map(({ field }) => field);
+  checkAlike(rows.description, other.description, used);
+  return { train: rows, validation: other };
 }
 
 function scaled(rows: RowSource, fields: FieldUses): RowSource {

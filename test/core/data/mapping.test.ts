@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { DatasetField } from "../../../src/data/dataset.ts";
-import { mapFields, type MappingOptions } from "../../../src/data/mapping.ts";
+import { checkAlike, mapFields, type MappingOptions } from "../../../src/data/mapping.ts";
 import { DataType } from "../../../src/onnx/data-type.ts";
 import type { Dimension, ValueInfo } from "../../../src/onnx/model.ts";
 
@@ -146,4 +146,17 @@ describe("what does not fit names both sides", () => {
       expect(message).toContain(outcome);
     }
   });
+});
+
+it("a second dataset has the same fields of the same types", () => {
+  const first = { fields: [image, label] };
+  expect(() => checkAlike(first, { fields: [label, image] }, ["image", "label"])).not.toThrow();
+  expect(() => checkAlike(first, { fields: [image] }, ["image"])).not.toThrow();
+  expect(() => checkAlike(first, { fields: [image] }, ["image", "label"])).toThrow(
+    'the second dataset has no field "label"',
+  );
+  const short = { fields: [field("image", "int8", 28, 28), label] };
+  expect(() => checkAlike(first, short, ["image"])).toThrow(
+    'field "image" uint8 [28, 28] is "image" int8 [28, 28] in the second dataset',
+  );
 });
