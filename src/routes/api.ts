@@ -17,6 +17,7 @@ import { onError, onNotFound } from "./on-error.ts";
 import { limitRate } from "./rate-limit.ts";
 import { reports } from "./reports.ts";
 import { identify } from "./request-id.ts";
+import { trainingJobs } from "./training-jobs.ts";
 import { uploads } from "./uploads.ts";
 
 export const api: OpenAPIHono<AppEnv> = createRouter();
@@ -39,6 +40,7 @@ for (const router of [
   datasets,
   datasetRows,
   jobs,
+  trainingJobs,
   reports,
   keys,
   health,

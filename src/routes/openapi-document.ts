@@ -29,6 +29,7 @@ function allRoutes(api: OpenAPIHono<AppEnv>) {
       { name: "Compress", description: "Quantize and prune." },
       { name: "Models", description: "Stored models." },
       { name: "Uploads", description: "Large models in parts." },
+      { name: "Training", description: "Fine-tune on stored datasets." },
       { name: "Datasets", description: "Rows to train on." },
       { name: "Jobs", description: "Work on stored models." },
       { name: "Reports", description: "What a compression did." },

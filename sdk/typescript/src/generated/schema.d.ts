@@ -261,6 +261,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List datasets */
+        get: operations["listDatasets"];
+        put?: never;
+        /**
+         * Store a dataset
+         * @description Takes npz, npy, safetensors, csv (UTF-8) or parquet; the bytes say which. Each array, tensor or column is a field, its first axis the rows; all fields have as many rows. Only numbers and booleans are taken, no text, no pickles, no nested columns, no nulls or empty cells; NaN and infinities are kept in float fields. A refused file leaves nothing behind. At most 64 fields, 16 MiB a row and field, 4 GiB in all.
+         */
+        post: operations["createDataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a dataset */
+        get: operations["getDataset"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a dataset
+         * @description Its bytes go too. A dataset that a job is reading stays.
+         */
+        delete: operations["deleteDataset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{id}/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Look at rows */
+        get: operations["getDatasetRows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs": {
         parameters: {
             query?: never;
@@ -310,7 +369,7 @@ export interface paths {
         };
         /**
          * Follow a job
-         * @description Server-sent events: `state` with the job, `progress` with its progress. The stream ends after the final state; one that breaks goes on after `Last-Event-ID`.
+         * @description Server-sent events: `state` with the job, `progress` with its progress (of a training: loss, samples per second, bytes reduced, each rank), `metrics` with each epoch's. The stream ends after the final state; one that breaks goes on after `Last-Event-ID`.
          */
         get: operations["streamJobEvents"];
         put?: never;
@@ -335,6 +394,63 @@ export interface paths {
          * @description A job that is canceled already stays so; one that is over otherwise is a 409.
          */
         post: operations["cancelJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a training job's checkpoints
+         * @description Those that `resume_from` of a new job can name. They are kept as long as the job.
+         */
+        get: operations["listCheckpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/curve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the loss over the steps */
+        get: operations["getTrainingCurve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/training-jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Train a model
+         * @description Fine-tunes a stored model on a stored dataset, on `world_size` ranks. Model, data and options are checked against each other, and against the memory of a rank, before the job is accepted. Its result is a new model.
+         */
+        post: operations["createTrainingJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -434,7 +550,7 @@ export interface components {
             /** @description What was wrong, in this request. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "not_found" | "method_not_allowed" | "precondition_failed" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "overloaded";
+            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "not_found" | "method_not_allowed" | "precondition_failed" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "executor_not_available" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "overloaded";
             /** @description What to do next. */
             hint: string;
             request_id?: string;
@@ -457,13 +573,12 @@ export interface components {
         } & {
             [key: string]: string;
         };
-        Job: {
+        Job: components["schemas"]["CompressionJob"] | components["schemas"]["TrainingJob"];
+        CompressionJob: {
             /** @example job_9d4w */
             id: string;
             /** @enum {string} */
             object: "job";
-            /** @enum {string} */
-            operation: "quantize" | "prune";
             /** @example model_4k2v9x */
             model_id: string;
             options: {
@@ -471,20 +586,7 @@ export interface components {
             };
             /** @enum {string} */
             state: "queued" | "running" | "succeeded" | "failed" | "canceled";
-            progress: {
-                fraction: number;
-                /** @example writing */
-                doing: string;
-            };
-            /** @description How often the work was begun; at most 3. */
-            attempts: number;
-            result: {
-                model_id: string;
-                /** @description The full report, at /v1/reports/{id}. */
-                report_id: string;
-                report: components["schemas"]["ReportSummary"];
-            } | null;
-            error: components["schemas"]["Problem"] | null;
+            error: components["schemas"]["Problem"] & (Record<string, never> | null);
             /**
              * @description Unix time in seconds.
              * @example 1795507200
@@ -500,6 +602,24 @@ export interface components {
              * @example 1795507200
              */
             finished_at: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operation: "quantize" | "prune";
+            progress: {
+                fraction: number;
+                /** @example writing */
+                doing: string;
+            };
+            /** @description How often the work was begun; at most 3. */
+            attempts: number;
+            result: {
+                model_id: string;
+                /** @description The full report, at /v1/reports/{id}. */
+                report_id: string;
+                report: components["schemas"]["ReportSummary"];
+            } | null;
         };
         ReportSummary: {
             /** @enum {string} */
@@ -519,6 +639,89 @@ export interface components {
             /** @description How many weights. */
             changed: number;
             kept: number;
+        };
+        TrainingJob: {
+            /** @example job_9d4w */
+            id: string;
+            /** @enum {string} */
+            object: "job";
+            /** @example model_4k2v9x */
+            model_id: string;
+            options: {
+                [key: string]: unknown;
+            };
+            /** @enum {string} */
+            state: "queued" | "running" | "succeeded" | "failed" | "canceled";
+            error: components["schemas"]["Problem"] & (Record<string, never> | null);
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            started_at: number | null;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            finished_at: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operation: "train";
+            /** @example dataset_2f9k4w */
+            dataset_id: string;
+            progress: {
+                fraction: number;
+                /** @example training */
+                doing: string;
+                /** @description Finished steps, of the slowest rank. */
+                step: number;
+                steps: number;
+                epoch: number;
+                loss: number | null;
+                samples_per_second: number | null;
+                /** @description Sent by the ranks to each other. */
+                bytes_reduced: number;
+                ranks: components["schemas"]["RankFigures"][];
+            };
+            /** @description How often the ranks were brought together: once, and after each fault. */
+            attempts: number;
+            metrics: components["schemas"]["EpochMetrics"][];
+            /** @description The latest checkpoint: what `resume_from` can name. */
+            checkpoint_step: number | null;
+            result: {
+                model_id: string;
+                step: number;
+                metrics: components["schemas"]["EpochMetrics"] & (Record<string, never> | null);
+            } | null;
+        };
+        RankFigures: {
+            rank: number;
+            step: number;
+            /** @description Of one step. */
+            compute_ms: number;
+            /** @description The rest of the step: the exchange, with waiting for other ranks. */
+            allreduce_ms: number;
+            /** @description Waiting for rows. */
+            wait_ms: number;
+            /** @description Of mode async. */
+            staleness: number | null;
+            bytes_sent: number;
+        };
+        EpochMetrics: {
+            epoch: number;
+            /** @description The last step of the epoch. */
+            step: number;
+            loss: number;
+            /** @description Null where the loss is no classification. */
+            accuracy: number | null;
+            validation_loss: number | null;
+            validation_accuracy: number | null;
         };
         QuantizeOptions: {
             /**
@@ -785,6 +988,19 @@ export interface components {
             }[];
             /** @description The job that made it. */
             job_id: string | null;
+            /** @description How a job made it; null for a model that was sent in. */
+            lineage: {
+                /** @description The model it was made of; deleted since, maybe. */
+                parent: string;
+                job: string;
+                /** @example train */
+                operation: string;
+                options: {
+                    [key: string]: unknown;
+                };
+                /** @description Of a trained model. */
+                dataset?: string;
+            } | null;
             /**
              * @description Unix time in seconds.
              * @example 1795507200
@@ -889,12 +1105,325 @@ export interface components {
              */
             name?: string;
         };
+        DatasetList: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["Dataset"][];
+            has_more: boolean;
+            next_cursor: string | null;
+        };
+        Dataset: {
+            /** @example dataset_2f9k4w */
+            id: string;
+            /** @enum {string} */
+            object: "dataset";
+            /** @example digits.npz */
+            name: string;
+            /**
+             * @description What was sent; all are stored alike.
+             * @enum {string}
+             */
+            format: "npz" | "npy" | "safetensors" | "csv" | "parquet";
+            fields: components["schemas"]["DatasetField"][];
+            /** @example 60000 */
+            rows: number;
+            /** @description Of all rows of all fields. */
+            bytes: number;
+            /**
+             * @description Of the file that was sent.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            sha256: string;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+        };
+        DatasetField: {
+            /** @example image */
+            name: string;
+            /** @enum {string} */
+            dtype: "float32" | "float64" | "float16" | "bfloat16" | "uint8" | "int8" | "uint16" | "int16" | "uint32" | "int32" | "uint64" | "int64" | "bool";
+            /**
+             * @description Of one row; empty for one number per row.
+             * @example [
+             *       28,
+             *       28
+             *     ]
+             */
+            shape: number[];
+        };
+        DatasetForm: {
+            /** Format: binary */
+            dataset: string;
+        };
+        DatasetImportRequest: {
+            /**
+             * Format: uri
+             * @example https://example.com/digits.npz
+             */
+            url: string;
+        };
+        DatasetRows: {
+            /** @enum {string} */
+            object: "list";
+            /**
+             * @description By row, by field: a number, or nested lists of them; NaN, infinities and integers beyond 2^53 as text.
+             * @example [
+             *       {
+             *         "label": 7
+             *       }
+             *     ]
+             */
+            data: {
+                [key: string]: unknown;
+            }[];
+            start: number;
+            /** @description Of the whole dataset. */
+            rows: number;
+            has_more: boolean;
+        };
         JobList: {
             /** @enum {string} */
             object: "list";
             data: components["schemas"]["Job"][];
             has_more: boolean;
             next_cursor: string | null;
+        };
+        CheckpointList: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["Checkpoint"][];
+        };
+        Checkpoint: {
+            /** @enum {string} */
+            object: "checkpoint";
+            step: number;
+            bytes: number;
+            world_size: number;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+        };
+        TrainingCurve: {
+            /** @enum {string} */
+            object: "list";
+            data: {
+                step: number;
+                loss: number;
+                accuracy: number | null;
+                learning_rate: number;
+            }[];
+        };
+        TrainingRequest: {
+            /**
+             * @description Needed unless `resume_from` is given.
+             * @example model_4k2v9x
+             */
+            model?: string;
+            /**
+             * @description Needed unless `resume_from` is given.
+             * @example dataset_2f9k4w
+             */
+            dataset?: string;
+            /** @description Of the resulting model. */
+            name?: string;
+            /**
+             * @description Fields of the dataset by the model's inputs; default: the one of the input's name, else the only one that fits. Numbers are multiplied by `scale`.
+             * @example {
+             *       "x": {
+             *         "field": "image",
+             *         "scale": 0.00392156862745098
+             *       }
+             *     }
+             */
+            inputs?: {
+                [key: string]: string | {
+                    field: string;
+                    scale?: number;
+                };
+            };
+            /** @description The field with the labels; default `label`, else the only one left. */
+            label?: string;
+            /**
+             * @description Rows to measure on after each epoch: a share of the dataset, or another one.
+             * @example {
+             *       "fraction": 0.1
+             *     }
+             */
+            validation?: {
+                fraction: number;
+            } | {
+                /** @example dataset_7m3q1x */
+                dataset: string;
+            };
+            /** @description New order of the rows in each epoch; default true. */
+            shuffle?: boolean;
+            /**
+             * @description Default cross_entropy.
+             * @example cross_entropy
+             */
+            loss?: ("cross_entropy" | "binary_cross_entropy" | "mse" | "l1" | "huber" | "kl_divergence") | {
+                type: ("cross_entropy" | "binary_cross_entropy" | "mse" | "l1" | "huber" | "kl_divergence") | string;
+                /** @description Output that it reads; default the first. */
+                output?: string;
+                from_logits?: boolean;
+                label_smoothing?: number;
+                ignore_index?: number;
+                class_axis?: number;
+                /** @description Of huber. */
+                delta?: number;
+            };
+            /**
+             * @description Default adam; torch.optim's defaults.
+             * @example {
+             *       "type": "adamw",
+             *       "lr": 0.001
+             *     }
+             */
+            optimizer?: ("sgd" | "adam" | "adamw" | "lion") | {
+                /** @enum {string} */
+                type: "sgd" | "adam" | "adamw" | "lion";
+                lr?: number;
+                weight_decay?: number;
+                /**
+                 * @description Parameters without weight decay.
+                 * @example [
+                 *       "fc*"
+                 *     ]
+                 */
+                no_decay?: string[];
+                momentum?: number;
+                dampening?: number;
+                nesterov?: boolean;
+                betas?: [
+                    number,
+                    number
+                ];
+                eps?: number;
+            };
+            /**
+             * @description Of the learning rate; default constant.
+             * @example cosine
+             */
+            schedule?: ("constant" | "step" | "cosine" | "linear") | {
+                /** @enum {string} */
+                type: "constant" | "step" | "cosine" | "linear";
+                warmup_steps?: number;
+                step_size?: number;
+                gamma?: number;
+                min_lr?: number;
+            };
+            clip_norm?: number;
+            accumulation_steps?: number;
+            /** @description Rows of one rank's gradient; default 32. */
+            batch_size?: number;
+            /** @description Default 1; or `steps`. */
+            epochs?: number;
+            steps?: number;
+            seed?: number;
+            /**
+             * @description Parameters to train; default all weights.
+             * @example [
+             *       "fc*"
+             *     ]
+             */
+            trainable?: string[];
+            /**
+             * @description Parameters that stay.
+             * @example [
+             *       "fc*"
+             *     ]
+             */
+            frozen?: string[];
+            /**
+             * @description Trains low-rank adapters, merged at the end.
+             * @example {
+             *       "rank": 8
+             *     }
+             */
+            lora?: boolean | {
+                rank?: number;
+                alpha?: number;
+                /**
+                 * @description Weights or nodes.
+                 * @example [
+                 *       "fc*"
+                 *     ]
+                 */
+                target?: string[];
+            };
+            /** @description Zeros of weight matrices (of a pruned model) stay zero. */
+            keep_sparsity?: boolean;
+            /** @description Trains through 8-bit rounding; the result is a QDQ model. */
+            qat?: boolean | {
+                /** @enum {string} */
+                activations?: "uint8" | "int8" | "none";
+                per_channel?: boolean;
+                averaging?: number;
+                op_types?: ("Conv" | "ConvTranspose" | "Gemm" | "MatMul")[];
+                /**
+                 * @description Nodes that stay in float.
+                 * @example [
+                 *       "fc*"
+                 *     ]
+                 */
+                nodes_to_exclude?: string[];
+            };
+            /** @description Distillation. */
+            teacher?: {
+                /**
+                 * @description A stored model of the same inputs.
+                 * @example model_8c1d2e
+                 */
+                model?: string;
+                /**
+                 * @description Or the dataset's field with its outputs.
+                 * @example teacher
+                 */
+                field?: string;
+                temperature?: number;
+                alpha?: number;
+            };
+            /** @enum {string} */
+            batch_normalization?: "train" | "frozen";
+            /**
+             * @description Default sync.
+             * @enum {string}
+             */
+            mode?: "sync" | "async" | "local_sgd";
+            /** @description Ranks; default 1. */
+            world_size?: number;
+            allreduce?: {
+                /** @enum {string} */
+                algorithm?: "direct" | "ring";
+                /** @enum {string} */
+                compression?: "none" | "float16" | "bfloat16" | "int8" | "top_k";
+            };
+            /** @description async: steps that a rank may be ahead of the slowest; default 4. */
+            max_staleness?: number;
+            /** @description local_sgd: steps between two exchanges; default 20. */
+            local_steps?: number;
+            /** @description local_sgd; default 0.7. */
+            outer_lr?: number;
+            /** @description local_sgd, Nesterov; default 0.9. */
+            outer_momentum?: number;
+            /**
+             * @description Default edge.
+             * @enum {string}
+             */
+            executor?: "edge" | "runner";
+            /** @description Steps between checkpoints that are kept; default: only the last. */
+            checkpoint_every?: number;
+            /** @description A checkpoint of another job to go on from. Model, dataset and options are that job's unless given. */
+            resume_from?: {
+                /** @example job_9d4w */
+                job: string;
+                step: number;
+            };
         };
         Report: {
             /** @enum {string} */
@@ -1060,7 +1589,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `body_too_large`, `limit_exceeded` */
+        /** @description `body_too_large`, `limit_exceeded`, `dataset_too_large`, `rank_too_small` */
         Problem413: {
             headers: {
                 [name: string]: unknown;
@@ -1080,7 +1609,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `unsupported_media_type`, `not_onnx` */
+        /** @description `unsupported_media_type`, `not_onnx`, `not_a_dataset` */
         Problem415: {
             headers: {
                 [name: string]: unknown;
@@ -1100,7 +1629,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `idempotency_key_reused`, `truncated`, `malformed`, `invalid_model`, `unsupported`, `external_data`, `unexpected_file`, `invalid_samples`, `nothing_to_gain`, `not_close_enough`, `does_not_load`, `unknown_name`, `not_applicable`, `result_has_external_data`, `url_fetch_failed` */
+        /** @description `idempotency_key_reused`, `truncated`, `malformed`, `invalid_model`, `unsupported`, `external_data`, `unexpected_file`, `invalid_samples`, `invalid_dataset`, `dataset_mismatch`, `nothing_to_gain`, `not_close_enough`, `does_not_load`, `unknown_name`, `not_applicable`, `result_has_external_data`, `training_mismatch`, `executor_not_available`, `training_diverged`, `training_failed`, `url_fetch_failed` */
         Problem422: {
             headers: {
                 [name: string]: unknown;
@@ -1200,7 +1729,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `idempotency_key_in_progress`, `last_key`, `model_in_use`, `job_already_finished`, `upload_not_open`, `upload_incomplete` */
+        /** @description `idempotency_key_in_progress`, `last_key`, `model_in_use`, `job_already_finished`, `upload_not_open`, `upload_incomplete`, `dataset_in_use` */
         Problem409: {
             headers: {
                 [name: string]: unknown;
@@ -1309,7 +1838,11 @@ export interface components {
 export type Problem = components['schemas']['Problem'];
 export type CompressForm = components['schemas']['CompressForm'];
 export type Job = components['schemas']['Job'];
+export type CompressionJob = components['schemas']['CompressionJob'];
 export type ReportSummary = components['schemas']['ReportSummary'];
+export type TrainingJob = components['schemas']['TrainingJob'];
+export type RankFigures = components['schemas']['RankFigures'];
+export type EpochMetrics = components['schemas']['EpochMetrics'];
 export type QuantizeOptions = components['schemas']['QuantizeOptions'];
 export type PruneOptions = components['schemas']['PruneOptions'];
 export type ModelList = components['schemas']['ModelList'];
@@ -1321,7 +1854,17 @@ export type Graph = components['schemas']['Graph'];
 export type Upload = components['schemas']['Upload'];
 export type UploadPart = components['schemas']['UploadPart'];
 export type NewUploadRequest = components['schemas']['NewUploadRequest'];
+export type DatasetList = components['schemas']['DatasetList'];
+export type Dataset = components['schemas']['Dataset'];
+export type DatasetField = components['schemas']['DatasetField'];
+export type DatasetForm = components['schemas']['DatasetForm'];
+export type DatasetImportRequest = components['schemas']['DatasetImportRequest'];
+export type DatasetRows = components['schemas']['DatasetRows'];
 export type JobList = components['schemas']['JobList'];
+export type CheckpointList = components['schemas']['CheckpointList'];
+export type Checkpoint = components['schemas']['Checkpoint'];
+export type TrainingCurve = components['schemas']['TrainingCurve'];
+export type TrainingRequest = components['schemas']['TrainingRequest'];
 export type Report = components['schemas']['Report'];
 export type NewKey = components['schemas']['NewKey'];
 export type Key = components['schemas']['Key'];
@@ -2046,6 +2589,179 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    listDatasets: {
+        parameters: {
+            query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetList"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    createDataset: {
+        parameters: {
+            query?: {
+                /** @description A name to show. */
+                name?: string;
+                /** @description csv, parquet: which columns make which field, as `NAME`, `NAME:PATTERN` or `NAME[AxB]:PATTERN` (`*` any characters), separated by commas. Default: each column is a field. npy: the field's name. */
+                fields?: string;
+                /** @description csv, parquet: one type for all fields, or `NAME:TYPE` for each. Default: Parquet's own; in csv whole numbers become the narrowest of uint8, int16, int32, int64, others float32. */
+                dtype?: string;
+                /** @description csv: the first line has names. Default: unless all its cells are numbers. */
+                header?: "true" | "false";
+                /** @description csv. Default: that of `,` `;` tab `|` which the first line has most of. */
+                delimiter?: string;
+            };
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+                "text/csv": string;
+                "application/vnd.apache.parquet": string;
+                "multipart/form-data": components["schemas"]["DatasetForm"];
+                "application/json": components["schemas"]["DatasetImportRequest"];
+            };
+        };
+        responses: {
+            /** @description The dataset. */
+            201: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    getDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `dataset_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The dataset. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    deleteDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `dataset_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    getDatasetRows: {
+        parameters: {
+            query?: {
+                /** @description The first row, from 0. */
+                start?: number | null;
+                /** @description Most rows; fewer come where they have more than 1 MiB together. */
+                limit?: number;
+                /** @description Only these, separated by commas. */
+                fields?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id, `dataset_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetRows"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     listJobs: {
         parameters: {
             query?: {
@@ -2055,7 +2771,7 @@ export interface operations {
                 cursor?: string;
                 state?: "queued" | "running" | "succeeded" | "failed" | "canceled";
                 model_id?: string;
-                operation?: "quantize" | "prune";
+                operation?: "quantize" | "prune" | "train";
             };
             header?: never;
             path?: never;
@@ -2161,6 +2877,113 @@ export interface operations {
             409: components["responses"]["Problem409"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
+        };
+    };
+    listCheckpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `job_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointList"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    getTrainingCurve: {
+        parameters: {
+            query?: {
+                /** @description At most so many; each is a mean over the steps since the one before. */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id, `job_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Means over all ranks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingCurve"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    createTrainingJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+                /** @description `wait` or `wait=N`: answer when the job is over, or after N seconds (at most 60). */
+                prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrainingRequest"];
+            };
+        };
+        responses: {
+            /** @description The job is over, within the time that `Prefer: wait` gave it. */
+            200: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The job. */
+            202: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
         };
     };
     getReport: {
