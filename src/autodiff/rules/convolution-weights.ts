@@ -37,33 +37,49 @@ function rows(c: GradientContext, layer: Correlation): string {
   const last = kernel.length - 1;
   const width = at(kernel, last);
   const columns = inputs * width;
+  const perGroup = outputs / group;
 
   const planes = groupedPlanes(c, padded(c, layer), group, inputs);
   const shifted = Array.from({ length: width }, (_, tap) =>
     taps(c, planes, windows, [last], [tap]),
   );
-  const stacked =
-    width === 1 ? (shifted[0] ?? "") : c.emit("Concat", shifted, [makeInt("axis", 1)]);
-  const gradient = groupedPixels(c, layer.output, group, outputs / group);
+  const stacked = joined(c, shifted);
+  const gradient = asMatrices(c, groupedPlanes(c, layer.output, group, perGroup), group, perGroup);
 
   const leading = kernel.slice(0, -1);
+  const isNarrow = group === 1 && columns < FEW_COLUMNS;
   const products = positions(leading).map((position) => {
     const read = taps(c, stacked, windows, [...leading.keys()], position);
-    const matrix = c.reshape(
-      read,
-      group === 1 ? [columns, undefined] : [group, columns, undefined],
-    );
-    return c.emit(group === 1 ? "Gemm" : "MatMul", [matrix, gradient]);
+    const matrix = asMatrices(c, read, group, columns);
+    return isNarrow
+      ? c.reshape(timesTransposed(c, matrix, gradient), [1, 1, columns, outputs])
+      : c.reshape(timesTransposed(c, gradient, matrix), [group, 1, perGroup, columns]);
   });
-  // [group, leading taps, columns · C/group, M/group] → [group, M/group, C/group, leading taps, columns]
-  const all = c.emit(
-    "Concat",
-    products.map((product) => c.reshape(product, [group, 1, columns, outputs / group])),
-    [makeInt("axis", 1)],
-  );
-  const parted = c.reshape(all, [group, products.length, width, inputs, outputs / group]);
-  const ordered = c.emit("Transpose", [parted], [makeInts("perm", [0, 4, 3, 1, 2])]);
-  return c.reshape(ordered, weights);
+  const all = joined(c, products);
+  // Both to [group, M/group, C/group, leading taps, columns].
+  const [parted, perm] = isNarrow
+    ? [c.reshape(all, [1, products.length, width, inputs, outputs]), [0, 4, 3, 1, 2]]
+    : [c.reshape(all, [group, products.length, perGroup, width, inputs]), [0, 2, 4, 1, 3]];
+  return c.reshape(c.emit("Transpose", [parted], [makeInts("perm", perm)]), weights);
+}
+
+/** As the right operand, fewer columns than this leave lanes of ONNX Runtime's matrix kernels idle. */
+const FEW_COLUMNS = 16;
+
+/** a·bᵀ of matrices, or of one matrix per group. */
+function timesTransposed(c: GradientContext, a: string, b: string): string {
+  if (c.dims(a).length === 2) return c.emit("Gemm", [a, b], [makeInt("transB", 1)]);
+  return c.emit("MatMul", [a, c.emit("Transpose", [b], [makeInts("perm", [0, 2, 1])])]);
+}
+
+/** [group, rows, …] → [group, rows, pixels], without the first axis where group is 1. */
+function asMatrices(c: GradientContext, value: string, group: number, rows: number): string {
+  return c.reshape(value, group === 1 ? [rows, undefined] : [group, rows, undefined]);
+}
+
+/** Along axis 1. */
+function joined(c: GradientContext, values: readonly string[]): string {
+  return values.length === 1 ? (values[0] ?? "") : c.emit("Concat", values, [makeInt("axis", 1)]);
 }
 
 /** One product and sum per tap: with a channel for each output a matrix product would have nothing to share. */
@@ -134,13 +150,4 @@ function groupedPlanes(c: GradientContext, value: string, group: number, channel
     [parted],
     [makeInts("perm", [1, 2, 0, ...axes.map((axis) => axis + 1)])],
   );
-}
-
-/** [N, group · channels, …] → [group, N · pixels, channels], without the first axis where group is 1. */
-function groupedPixels(c: GradientContext, value: string, group: number, channels: number): string {
-  const [batch] = c.dims(value);
-  const pixels = elementCount(c.sizes(value, 2).slice(2));
-  const parted = c.reshape(value, [batch, group, channels, pixels]);
-  const turned = c.emit("Transpose", [parted], [makeInts("perm", [1, 0, 3, 2])]);
-  return c.reshape(turned, group === 1 ? [undefined, channels] : [group, undefined, channels]);
 }

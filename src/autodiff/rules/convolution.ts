@@ -61,8 +61,13 @@ function spread(
   group: number,
   windows: Windows,
 ): string {
-  const flipped = flippedConv(c, g, weights, group, windows);
-  if (flipped) return flipped;
+  // Faster than ConvTranspose for kernels of one tap and of one channel, not for others.
+  const [, inputsPerGroup] = c.sizes(weights);
+  const isSmall = inputsPerGroup === 1 && group > 1;
+  if (isSmall || windows.kernel.every((size) => size === 1)) {
+    const flipped = flippedConv(c, g, weights, group, windows);
+    if (flipped) return flipped;
+  }
   const { kernel, strides, dilations, before, after } = windows;
   return c.emit(
     "ConvTranspose",
@@ -82,8 +87,8 @@ function spread(
 }
 
 /**
- * At stride 1, Conv transposed is a Conv with the kernel turned around and the channels exchanged, which
- * ONNX Runtime computes faster than ConvTranspose. `undefined` where the padding rules that out.
+ * At stride 1, Conv transposed is a Conv with the kernel turned around and the channels exchanged.
+ * `undefined` where stride or padding rule that out.
  */
 function flippedConv(
   c: GradientContext,

@@ -73,6 +73,7 @@ function resizedAxes(c: GradientContext, node: Node): ResizedAxis[] {
 
 /** True where every input element is copied to `times` neighbours. */
 function isRepetition(weights: Float32Array, from: number, times: number): boolean {
+  if (!Number.isInteger(times)) return false;
   return weights.every(
     (weight, i) => weight === (i % from === Math.floor(i / from / times) ? 1 : 0),
   );
