@@ -6,9 +6,11 @@ import { ApiError } from "../../problem/api-error.ts";
 import { apiErrorOf } from "../../problem/from-error.ts";
 import { openModel } from "../../store/models.ts";
 import { type BatchPlan, stepsPerEpoch } from "../../train/batches.ts";
+import { memoryEstimate } from "../../train/memory.ts";
 import { trainingSettings, type TrainingSettings } from "../../train/options.ts";
 import { buildStep } from "../../train/step-model.ts";
 import type { RowType, StepPlan, TrainingData } from "../../train/step-plan.ts";
+import { checkMemory } from "./rank-memory.ts";
 import type { TrainingOrder } from "./training-order.ts";
 import { type FieldUses, fieldUses, openTrainingRows, requireRows } from "./training-rows.ts";
 import type { TrainingPlan } from "./training-plan.ts";
@@ -59,6 +61,14 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
   const step = await checking(
     async () => await buildStep(model, settings, batchFields, { teacher }),
   );
+  const estimate = await memoryEstimate(step, settings.batchSize);
+  checkMemory({
+    estimate,
+    settings,
+    mode: order.mode,
+    batches,
+    rowBytes: usedBytes(dataset, fields),
+  });
   const steps = settings.steps ?? perEpoch * (settings.epochs ?? 1);
   const epochs = Math.ceil(steps / perEpoch);
   return {
@@ -100,10 +110,7 @@ function checkedBatches(
   dataset: DatasetDescription,
   fields: FieldUses,
 ): BatchPlan {
-  const used = new Set(Object.values(fields).map(({ field }) => field));
-  const bytes = dataset.fields
-    .filter(({ name }) => used.has(name))
-    .reduce((sum, field) => sum + rowBytes(field), 0);
+  const bytes = usedBytes(dataset, fields);
   const blockRows = Math.max(1, Math.floor(BLOCK_BYTES / Math.max(bytes, 1)));
   const plan: BatchPlan = {
     rows: dataset.rows,
@@ -120,6 +127,14 @@ function checkedBatches(
   throw mismatch(
     `world_size: ${dataset.rows} rows to train on leave nothing for some of ${plan.worldSize} ranks`,
   );
+}
+
+/** Of one row, of the fields that are read. */
+function usedBytes(dataset: DatasetDescription, fields: FieldUses): number {
+  const used = new Set(Object.values(fields).map(({ field }) => field));
+  return dataset.fields
+    .filter(({ name }) => used.has(name))
+    .reduce((sum, field) => sum + rowBytes(field), 0);
 }
 
 async function storedModel(env: Env, workspace: string, id: string): Promise<Model> {

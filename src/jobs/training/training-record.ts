@@ -63,18 +63,22 @@ const FIRST: TrainingState = {
 export class TrainingRecord {
   readonly #storage: DurableObjectStorage;
   #state: TrainingState | undefined;
+  #made = false;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
   }
 
+  /** The tables are made when they are first asked for. */
   get #sql(): SqlStorage {
-    return this.#storage.sql;
+    const { sql } = this.#storage;
+    if (!this.#made) for (const statement of SCHEMA) sql.exec(statement);
+    this.#made = true;
+    return sql;
   }
 
   get state(): TrainingState {
     if (this.#state) return this.#state;
-    for (const statement of SCHEMA) this.#sql.exec(statement);
     const [row] = this.#sql.exec<{ state: string }>("SELECT state FROM training");
     return (this.#state = row ? { ...FIRST, ...JSON.parse(row.state) } : FIRST);
   }

@@ -1,0 +1,23 @@
+/** @file The pool of a workspace from the outside. */
+import type { LogLine } from "./pool-record.ts";
+import type { RunnerView } from "./runner-view.ts";
+import type { TaskOrder, TaskOutcome, TaskProgress } from "./task-order.ts";
+
+/** What a pool's object answers to (RPC's own types lose what is `unknown`). */
+export interface RunnerPoolObject {
+  fetch(request: Request): Promise<Response>;
+  submit(order: TaskOrder): Promise<void>;
+  wait(id: string, timeoutMs: number): Promise<TaskOutcome | undefined>;
+  progress(id: string): Promise<TaskProgress | undefined>;
+  cancel(id: string): Promise<void>;
+  canServe(order: Pick<TaskOrder, "kind" | "needs">): Promise<boolean>;
+  list(): Promise<RunnerView[]>;
+  log(runner: string | undefined, limit: number): Promise<LogLine[]>;
+  drain(runner: string): Promise<boolean>;
+  revoke(tokenId: string): Promise<void>;
+  knows(tokenId: string): Promise<boolean>;
+}
+
+export function runnerPool(env: Env, workspace: string): RunnerPoolObject {
+  return env.RUNNERS.get(env.RUNNERS.idFromName(workspace)) as unknown as RunnerPoolObject;
+}

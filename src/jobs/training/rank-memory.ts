@@ -1,0 +1,66 @@
+/** @file Whether a rank's isolate can hold a training, from the step's shapes: asked before a job is accepted. */
+import { ApiError } from "../../problem/api-error.ts";
+import type { BatchPlan } from "../../train/batches.ts";
+import type { MemoryEstimate } from "../../train/memory.ts";
+import type { TrainingSettings } from "../../train/options.ts";
+import { makeOptimizer } from "../../train/optimizer.ts";
+import type { ModeOptions } from "./training-order.ts";
+
+const MIB = 1 << 20;
+
+/** The cap of ONNX Runtime's heap in `src/runtime/edge.ts`, and what is taken when it has started. */
+const HEAP_BYTES = 56 * MIB;
+const STARTED_BYTES = 16 * MIB;
+/**
+ * What the heap grows by for each byte of the estimate, at least: what passes the cap by this measure surely does.
+ * What passes it only at run time ends the job then.
+ */
+const GROWTH = 1.25;
+/** Of an isolate's 128 MB, with a margin; and what the Worker itself takes. */
+const ISOLATE_BYTES = 120_000_000;
+const WORKER_BYTES = 16 * MIB;
+
+export interface RankMemory {
+  /** ONNX Runtime's heap. */
+  heap: number;
+  /** Weights, gradients, optimizer state and what a step gives back. */
+  replica: number;
+  /** Rows that are held to be shuffled. */
+  rows: number;
+  total: number;
+}
+
+export interface MemoryQuestion {
+  estimate: MemoryEstimate;
+  settings: TrainingSettings;
+  mode: ModeOptions;
+  batches: BatchPlan;
+  rowBytes: number;
+}
+
+/** In bytes. */
+export function rankMemory(question: MemoryQuestion): RankMemory {
+  const { estimate, settings, mode, batches, rowBytes } = question;
+  const vector = estimate.parameters;
+  const slots = makeOptimizer(settings.optimizer).slots.length;
+  const alone = mode.mode === "local_sgd";
+  // The vector, the gradient, what the session gives back, and the first weights or the encoding's loss beside them.
+  const copies = 4 + (alone ? 1 + slots + 1 / mode.world_size : slots / mode.world_size);
+  const heap = Math.round(STARTED_BYTES + GROWTH * estimate.total);
+  const replica = Math.round(vector * copies);
+  const shard = Math.ceil(batches.rows / mode.world_size);
+  const rows = rowBytes * Math.min(shard, 2 * batches.blockRows * batches.windowBlocks);
+  return { heap, replica, rows, total: WORKER_BYTES + heap + replica + rows };
+}
+
+/** @throws ApiError `rank_too_small` with the bytes that a rank would need */
+export function checkMemory(question: MemoryQuestion): void {
+  const { heap, replica, rows, total } = rankMemory(question);
+  if (heap <= HEAP_BYTES && total <= ISOLATE_BYTES) return;
+  const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+  throw new ApiError(
+    "rank_too_small",
+    `a rank would need about ${mb(total)}: ${mb(heap)} for ONNX Runtime, ${mb(replica)} for weights, gradients and ` +
+      `optimizer state, ${mb(rows)} for rows; it has ${mb(ISOLATE_BYTES)}, of which ONNX Runtime ${mb(HEAP_BYTES)}`,
+  );
+}
