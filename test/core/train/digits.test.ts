@@ -187,7 +187,8 @@ it("digits: training, pruning, fine-tuning with the zeros kept, and training thr
 
   const rounded = await fineTune(tuned, { ...adam, qat: true, keep_sparsity: true }, 1);
   expect(await accuracy(rounded)).toBeGreaterThan(recovered - 0.03);
-  const codes = await readAll(rounded.graph.initializers.get("w1_quantized")?.data ?? expect.fail());
+  const codes = await readAll(
+    rounded.graph.initializers.get("w1_quantized")?.data ?? expect.fail(),
+  );
   expect(codes.filter((code) => code === 0).length).toBeGreaterThanOrEqual(before[0] ?? NaN);
-});
 });
