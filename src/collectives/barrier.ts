@@ -7,7 +7,8 @@ export async function barrier(step: Step): Promise<void> {
     const round = { start: distance, end: distance };
     const lane = step.lane((rank + distance) % worldSize);
     step.signal(lane, "come", distance);
-    const { release } = await step.take("come", (rank - distance + worldSize) % worldSize, round);
-    release();
+    const from = (rank - distance + worldSize) % worldSize;
+    const received = await step.take("come", from, round, distance === 1);
+    received.release();
   }
 }

@@ -14,7 +14,8 @@ export async function broadcast(step: Step, vector: Float32Array, root: number):
     .map((child) => step.lane(real(child)));
   for (const chunk of group.chunks({ start: 0, end: vector.length })) {
     if (v > 0) {
-      const received = await step.take("down", real((v - 1) >> 1), chunk);
+      const parent = (v - 1) >> 1;
+      const received = await step.take("down", real(parent), chunk, parent === 0);
       decodeChunk(group.arena, none, received.payload, vector.subarray(chunk.start, chunk.end));
       received.release();
     }

@@ -74,7 +74,7 @@ async function reduce(
   for (const chunk of group.chunks(group.segment(vector.length))) {
     const received = await Promise.all(
       Array.from({ length: group.worldSize }, async (_, rank) =>
-        rank === group.rank ? undefined : await step.take("contribute", rank, chunk),
+        rank === group.rank ? undefined : await step.take("contribute", rank, chunk, true),
       ),
     );
     const own = vector.subarray(chunk.start, chunk.end);

@@ -1,6 +1,7 @@
 /** @file What every algorithm stands on: numbered operations, lanes, counts, deadlines, and one failure for all. */
 import type { Arena } from "../kernels/arena.ts";
 import type { Codec } from "./codecs/codec.ts";
+import { failureMessage, failureOf, FAILED } from "./failure.ts";
 import { decodeChunk, encodeChunk } from "./codecs/chunk.ts";
 import { encodedBytes } from "./codecs/codec.ts";
 import type { Counts, Segment } from "./collective.ts";
@@ -94,9 +95,12 @@ export class Group {
     const { promise: failed, reject } = Promise.withResolvers<never>();
     let cancel = () => {};
     const watch = () => {
-      const left = last + this.#deadlineMs - this.#clock.now();
-      if (left <= 0) reject(operation.silence(this.#deadlineMs, step.awaiting));
-      else cancel = this.#clock.after(left, watch);
+      const waited = this.#clock.now() - last;
+      const guilty = operation.owing(true);
+      // who only hears that others hear nothing gives them time to say whom they wait for
+      const patience = this.#deadlineMs * (guilty.length > 0 ? 1 : 1.5);
+      if (waited < patience) cancel = this.#clock.after(patience - waited, watch);
+      else reject(operation.silence(waited, guilty.length > 0 ? guilty : step.awaiting));
     };
     watch();
     try {
@@ -116,11 +120,12 @@ export class Group {
     return this.#scratch;
   }
 
-  /** The first failure is the group's; those who send to this rank hear of it too. */
+  /** The first failure is the group's; the peers are told, for they may wait for this rank and send it nothing. */
   fail(error: Error): void {
     if (this.#failure) return;
     this.#failure = error;
     this.#transport.withdraw();
+    if (this.#operations.size > 0) this.#tell(error);
     for (const operation of this.#operations.values()) operation.fail(error);
     for (const early of this.#early) early.reject(error);
     this.#operations.clear();
@@ -132,15 +137,33 @@ export class Group {
     this.#transport.close(reason);
   }
 
+  #tell(error: Error): void {
+    for (const peer of this.peers) {
+      const message = failureMessage(error, this.rank);
+      this.#transport.send(peer, { ...message, channel: CHANNEL, from: this.rank }).catch(() => {});
+    }
+  }
+
   #receive(message: Message): Promise<void> | void {
     if (this.#failure) throw this.#failure;
+    if (message.phase.startsWith(FAILED)) return this.fail(failureOf(message));
     const operation = this.#operations.get(message.sequence);
-    if (operation) return operation.accept(message);
+    if (operation) return this.#accept(operation, message);
     // of an operation that has ended: a duplicate
     if (message.sequence < this.#next) return free(message);
     return new Promise((resolve, reject) => {
       this.#early.push({ message, resolve, reject });
     });
+  }
+
+  /** A message that does not belong here shows that the ranks have parted ways. */
+  #accept(operation: Operation, message: Message): Promise<void> | void {
+    try {
+      return operation.accept(message);
+    } catch (error) {
+      this.fail(error as Error);
+      throw error;
+    }
   }
 
   /** Hands an operation what came before this rank had begun it. */
@@ -150,7 +173,7 @@ export class Group {
     for (const { message, resolve, reject } of early) {
       if (message.sequence !== operation.sequence) continue;
       try {
-        resolve(operation.accept(message));
+        resolve(this.#accept(operation, message));
       } catch (error) {
         reject(error);
       }
@@ -183,7 +206,7 @@ export class Step {
 
   /** Peers that owe a message or have not taken one. */
   get awaiting(): number[] {
-    const { owing } = this.#operation;
+    const owing = this.#operation.owing(false);
     return owing.length > 0
       ? owing
       : this.#lanes.filter((lane) => lane.busy).map((lane) => lane.to);
@@ -191,7 +214,7 @@ export class Step {
 
   /** A window of its own to that peer. */
   lane(to: number): Lane {
-    const lane = new Lane(this.#transport, to, this.#onProgress);
+    const lane = new Lane(this.#transport, to, this.#onProgress, (error) => this.group.fail(error));
     this.#lanes.push(lane);
     return lane;
   }
@@ -247,8 +270,9 @@ export class Step {
     });
   }
 
-  take(phase: string, from: number, { start, end }: Segment): Promise<Received> {
-    return this.#operation.take(phase, from, start, end - start);
+  /** @param firstHand whether the sender waits for nobody else before it sends this */
+  take(phase: string, from: number, { start, end }: Segment, firstHand = false): Promise<Received> {
+    return this.#operation.take(phase, from, start, end - start, firstHand);
   }
 
   /** The algorithm, and then until the peers have taken all that was sent. */

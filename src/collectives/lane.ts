@@ -6,12 +6,19 @@ export class Lane {
   readonly to: number;
   readonly #transport: Transport;
   readonly #onProgress: () => void;
+  readonly #onFailure: (error: Error) => void;
   readonly #underWay: Promise<void>[] = [];
 
-  constructor(transport: Transport, to: number, onProgress: () => void) {
+  constructor(
+    transport: Transport,
+    to: number,
+    onProgress: () => void,
+    onFailure: (error: Error) => void,
+  ) {
     this.#transport = transport;
     this.to = to;
     this.#onProgress = onProgress;
+    this.#onFailure = onFailure;
   }
 
   /** Whether the peer has not taken all yet. */
@@ -27,8 +34,8 @@ export class Lane {
   /** Sends at once; the payload may be reused when this returns. */
   push(message: Message): void {
     const sent = this.#transport.send(this.to, message);
-    // awaited later, by `ready` or `drain`
-    sent.catch(() => {});
+    // `ready` and `drain` may be a long time off
+    sent.catch(this.#onFailure);
     this.#underWay.push(sent);
   }
 

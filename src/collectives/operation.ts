@@ -18,6 +18,7 @@ interface Letter {
 interface Taker {
   readonly from: number;
   readonly length: number;
+  readonly firstHand: boolean;
   resolve(received: Received): void;
   reject(error: Error): void;
 }
@@ -38,9 +39,10 @@ export class Operation {
     this.#onMessage = onMessage;
   }
 
-  /** The ranks that owe a message which the algorithm waits for, in the order in which it began to wait. */
-  get owing(): number[] {
-    return [...new Set([...this.#takers.values()].map(({ from }) => from))];
+  /** The ranks that owe a message which the algorithm waits for. @param atFirstHand only those that alone are to blame */
+  owing(atFirstHand: boolean): number[] {
+    const takers = [...this.#takers.values()].filter((taker) => taker.firstHand || !atFirstHand);
+    return [...new Set(takers.map(({ from }) => from))];
   }
 
   /**
@@ -48,7 +50,6 @@ export class Operation {
    * @throws RangeError when the sender performs another operation than this one
    */
   accept(message: Message): Promise<void> | void {
-    if (this.#failure) throw this.#failure;
     const { phase, from, offset } = message;
     if (!phase.startsWith(`${this.name}.`)) {
       throw new RangeError(
@@ -71,13 +72,20 @@ export class Operation {
 
   /**
    * The message of that phase and place, now or when it comes.
+   * @param firstHand whether its sender waits for nobody else before it sends it
    * @throws PeerError when the operation fails; RangeError when the message has another length
    */
-  take(phase: string, from: number, offset: number, length: number): Promise<Received> {
+  take(
+    phase: string,
+    from: number,
+    offset: number,
+    length: number,
+    firstHand: boolean,
+  ): Promise<Received> {
     if (this.#failure) return Promise.reject(this.#failure);
     const key = keyOf(`${this.name}.${phase}`, from, offset);
     return new Promise((resolve, reject) => {
-      const taker = { from, length, resolve, reject };
+      const taker = { from, length, firstHand, resolve, reject };
       const letter = this.#letters.get(key);
       if (letter) this.#hand(key, letter, taker);
       else this.#takers.set(key, taker);
@@ -125,7 +133,7 @@ export class Operation {
     return new PeerError(
       "silent",
       first,
-      `collectives: rank ${first} sent nothing for ${ms} ms in operation ${this.sequence}, ${this.name}${others}`,
+      `collectives: rank ${first} sent nothing for ${Math.round(ms)} ms in operation ${this.sequence}, ${this.name}${others}`,
     );
   }
 }

@@ -89,7 +89,7 @@ async function receive(
       const last = s === worldSize - 2;
       const scale = op === "mean" && last ? 1 / worldSize : 1;
       for (const chunk of group.chunks(segment(phase === "reduce" ? s + 2 : s + 1))) {
-        const received = await step.take(phase, left, chunk);
+        const received = await step.take(phase, left, chunk, s === 0 && phase === phases[0]);
         const { payload } = received;
         const here = vector.subarray(chunk.start, chunk.end);
         if (phase === "reduce") sumChunk(group.arena, codec, [payload, undefined], here, scale);
