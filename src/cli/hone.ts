@@ -3,13 +3,17 @@
 import { Command, CommanderError } from "commander";
 import { HoneError, JobError } from "../../sdk/typescript/src/index.ts";
 import { addCompressCommands } from "./compress-command.ts";
+import { addDatasetCommands } from "./datasets-command.ts";
 import { addInspectCommand } from "./inspect-command.ts";
+import { addTrainCommand } from "./train-command.ts";
 
 const program = new Command("hone")
   .description("Compress ONNX models: on the host in HONE_URL, or on an embedded service.")
   .exitOverride();
 addCompressCommands(program);
 addInspectCommand(program);
+addDatasetCommands(program);
+addTrainCommand(program);
 
 try {
   await program.parseAsync();

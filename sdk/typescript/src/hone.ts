@@ -1,5 +1,6 @@
 /** @file The client. */
 import { CompressedModel } from "./compressed.ts";
+import { Datasets } from "./datasets.ts";
 import type { operations, Report } from "./generated/schema.d.ts";
 import { Jobs } from "./jobs.ts";
 import { Models } from "./models.ts";
@@ -27,6 +28,7 @@ export type PruneQuery = Query<"pruneModel">;
  */
 export class Hone {
   readonly models: Models;
+  readonly datasets: Datasets;
   readonly jobs: Jobs;
   /** All of the API by path, typed from its description, for what has no method here. */
   readonly api: Transport;
@@ -35,6 +37,7 @@ export class Hone {
   constructor(options: HoneOptions = {}) {
     this.api = createTransport(options);
     this.models = new Models(this.api);
+    this.datasets = new Datasets(this.api);
     this.jobs = new Jobs(this.api);
   }
 

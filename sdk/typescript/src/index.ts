@@ -1,5 +1,6 @@
 /** @file The public surface. */
 export { CompressedModel } from "./compressed.ts";
+export type { Datasets, NewDataset, RowsQuery } from "./datasets.ts";
 export {
   AuthenticationError,
   ConflictError,
@@ -13,6 +14,8 @@ export {
   ServerError,
 } from "./errors.ts";
 export type {
+  Dataset,
+  DatasetRows,
   Graph,
   Job,
   Key,
