@@ -271,4 +271,45 @@ export interface KernelExports {
   readonly transpose32: (x: number, rows: number, cols: number, out: number) => void;
   /** The same for elements of 1 byte. */
   readonly transpose8: (x: number, rows: number, cols: number, out: number) => void;
+
+  // -- optimizers: one step in place on parameters `p`, gradients `g` and state, all float32[n]; `reference/optimizers.ts` names the scalars --
+  readonly sgdStep: (p: number, g: number, n: number, learningRate: number, decay: number) => void;
+  readonly sgdMomentumStep: (
+    p: number,
+    g: number,
+    b: number,
+    n: number,
+    learningRate: number,
+    decay: number,
+    momentum: number,
+    fresh: number,
+    nesterov: number,
+  ) => void;
+  readonly adamStep: (
+    p: number,
+    g: number,
+    m: number,
+    v: number,
+    n: number,
+    stepSize: number,
+    fresh1: number,
+    beta2: number,
+    fresh2: number,
+    correction2: number,
+    eps: number,
+    decay: number,
+    keep: number,
+  ) => void;
+  readonly lionStep: (
+    p: number,
+    g: number,
+    m: number,
+    n: number,
+    learningRate: number,
+    beta1: number,
+    fresh1: number,
+    beta2: number,
+    fresh2: number,
+    keep: number,
+  ) => void;
 }

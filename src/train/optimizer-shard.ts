@@ -1,4 +1,5 @@
 /** @file An optimizer over parts of a replica's parameters, with state for those parts alone (ZeRO stage 1, Rajbhandari et al. 2020). */
+import type { Arena } from "../kernels/arena.ts";
 import type { Bucket, Layout } from "./layout.ts";
 import { type Optimizer, makeOptimizer } from "./optimizer.ts";
 import type { OptimizerSettings } from "./optimizer-options.ts";
@@ -16,6 +17,7 @@ export interface OptimizerShardOptions {
   ranges: readonly Bucket[];
   /** `shared`: the ranks' shards together are the optimizer; `local`: each rank has an optimizer of its own. */
   kind: StateKind;
+  arena?: Arena | undefined;
 }
 
 export class OptimizerShard {
@@ -27,9 +29,9 @@ export class OptimizerShard {
   /** By slot, then by range. */
   readonly #state: Float32Array[][];
 
-  constructor({ replica, settings, ranges, kind }: OptimizerShardOptions) {
+  constructor({ replica, settings, ranges, kind, arena }: OptimizerShardOptions) {
     this.ranges = ranges;
-    this.#optimizer = makeOptimizer(settings);
+    this.#optimizer = makeOptimizer(settings, arena);
     this.#weightDecay = settings.weightDecay;
     this.#mask = replica.mask;
     this.#runs = ranges.map((range) => runs(replica.layout, range));

@@ -4,6 +4,7 @@
  * Every element is computed from its own parameter, gradient and state alone, by the same operations in
  * the same order: so the result does not depend on how a vector is cut into segments.
  */
+import type { Arena } from "../kernels/arena.ts";
 import type { OptimizerSettings } from "./optimizer-options.ts";
 import { adam } from "./optimizers/adam.ts";
 import { lion } from "./optimizers/lion.ts";
@@ -33,14 +34,15 @@ export interface Optimizer {
   ): void;
 }
 
-export function makeOptimizer(settings: OptimizerSettings): Optimizer {
+/** @param arena SIMD kernels; without them the same arithmetic in plain TypeScript, to the same bits */
+export function makeOptimizer(settings: OptimizerSettings, arena?: Arena): Optimizer {
   switch (settings.type) {
     case "sgd":
-      return sgd(settings);
+      return sgd(settings, arena);
     case "adam":
     case "adamw":
-      return adam(settings);
+      return adam(settings, arena);
     case "lion":
-      return lion(settings);
+      return lion(settings, arena);
   }
 }

@@ -13,5 +13,6 @@ export * from "./bfloat16";
 export * from "./magnitude";
 export * from "./n-of-m";
 export * from "./vectors";
+export * from "./optimizers";
 export { transpose8, transpose32 } from "./transpose";
 export { __heap_base };

@@ -64,10 +64,12 @@ class LocalSgdTrainer implements Trainer {
       settings: options.optimizer,
       ranges: [{ start: 0, end: parameters }],
       kind: "local",
+      arena: options.arena,
     });
     this.#exchange = new Exchange({ replica, collective, codec, length });
     this.#outer = makeOptimizer(
       optimizerSettings({ type: "sgd", momentum, nesterov: momentum !== 0 }),
+      options.arena,
     );
     this.#momentum =
       momentum === 0 ? [] : replica.declare("outer_momentum", "shared", this.#exchange.own);

@@ -37,7 +37,7 @@ export class ParameterShard {
   #incoming: Incoming | undefined;
 
   constructor(options: TrainerOptions) {
-    const { replica, optimizer: settings } = options;
+    const { replica, optimizer: settings, arena } = options;
     const { layout, rank, worldSize, vector } = replica;
     const { start, end } = segmentOf(layout.length, rank, worldSize);
     this.#options = options;
@@ -51,7 +51,7 @@ export class ParameterShard {
     replica.keepPart("vector", start, this.values);
     replica.keep("updates", "shared", this.#updates);
     const ranges = [this.#parameters];
-    this.#optimizer = new OptimizerShard({ replica, settings, ranges, kind: "shared" });
+    this.#optimizer = new OptimizerShard({ replica, settings, ranges, kind: "shared", arena });
     this.#steps = Array.from({ length: worldSize }, () => 0);
     this.#givenAt = this.#steps.slice();
   }

@@ -38,13 +38,13 @@ class SyncTrainer implements Trainer {
   readonly #optimizer: OptimizerShard;
 
   constructor(options: SyncOptions) {
-    const { replica, collective, codec, optimizer: settings } = options;
+    const { replica, collective, codec, optimizer: settings, arena } = options;
     this.replica = replica;
     this.#options = options;
     replica.keep("vector", "shared", replica.vector);
     this.#exchange = new Exchange({ replica, collective, codec, length: replica.exchange.length });
     const ranges = this.#exchange.own;
-    this.#optimizer = new OptimizerShard({ replica, settings, ranges, kind: "shared" });
+    this.#optimizer = new OptimizerShard({ replica, settings, ranges, kind: "shared", arena });
   }
 
   async step(input: StepInput): Promise<StepMetrics> {

@@ -39,6 +39,7 @@ export interface RankParts {
   executor: Executor;
   collective: Collective;
   transport: Transport;
+  arena: Arena;
 }
 
 export interface World {
@@ -71,6 +72,7 @@ export function world(options: WorldOptions): World {
       executor: options.executor?.(rank) ?? toyExecutor(),
       collective,
       transport,
+      arena,
     });
   });
   return { trainers, network: memory, collectives };
