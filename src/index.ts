@@ -4,6 +4,7 @@ import { api } from "./routes/api.ts";
 
 export { Job } from "../durable-objects/job.ts";
 export { Rank } from "../durable-objects/rank.ts";
+export { RunnerPool } from "../durable-objects/runner-pool.ts";
 export { TrainingJob } from "../durable-objects/training-job.ts";
 
 export default {

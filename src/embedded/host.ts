@@ -42,10 +42,13 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   const lock = await lockData(dataDir);
   let miniflare: Miniflare | undefined;
   try {
-    const apiKey = await keyOf(dataDir, options.apiKey ?? process.env["HONE_API_KEY"]);
+    const apiKey = await keyOf(dataDir, "api-key", options.apiKey ?? process.env["HONE_API_KEY"]);
+    const signingSecret = await keyOf(dataDir, "signing-secret");
     const bundle = await workerBundle();
     const others = await childProcesses();
-    const running = (miniflare = new Miniflare(miniflareOptions(bundle, dataDir, options)));
+    const running = (miniflare = new Miniflare(
+      miniflareOptions(bundle, dataDir, signingSecret, options),
+    ));
     const url = await running.ready;
     const guard = await guardRuntime(others);
     const db = (await running.getD1Database("DB")) as unknown as D1Database;
@@ -69,7 +72,12 @@ const OUTBOUND = `export default {
   fetch: (request, env) => env.NETWORK.fetch(request, { redirect: "manual" }),
 };`;
 
-function miniflareOptions(bundle: WorkerBundle, dataDir: string, options: ServiceOptions) {
+function miniflareOptions(
+  bundle: WorkerBundle,
+  dataDir: string,
+  signingSecret: string,
+  options: ServiceOptions,
+) {
   const allowLoopback = options.allowLoopback ?? process.env["HONE_ALLOW_LOOPBACK"] === "1";
   const limit = options.requestsPerMinute ?? 60_000;
   const allow = allowLoopback ? ["public", "local"] : ["public"];
@@ -85,6 +93,7 @@ function miniflareOptions(bundle: WorkerBundle, dataDir: string, options: Servic
       DNS_OVER_HTTPS_URL: "",
       ALLOW_LOOPBACK: allowLoopback ? "1" : "",
       REQUESTS_PER_MINUTE: String(limit),
+      SIGNING_SECRET: signingSecret,
       ...options.vars,
     },
     outboundService: "outbound",
@@ -108,9 +117,9 @@ function miniflareOptions(bundle: WorkerBundle, dataDir: string, options: Servic
   });
 }
 
-/** The key to serve with, kept so that the CLI and the next start find it; readable by its owner only. */
-async function keyOf(dataDir: string, given: string | undefined): Promise<string> {
-  const path = join(dataDir, "api-key");
+/** A secret to serve with, kept so that the CLI and the next start find it; readable by its owner only. */
+async function keyOf(dataDir: string, name: string, given?: string): Promise<string> {
+  const path = join(dataDir, name);
   const kept = await readFile(path, "utf8").catch(() => "");
   const key = given || kept.trim() || newSecret();
   if (key !== kept.trim()) {

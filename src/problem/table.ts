@@ -1,7 +1,7 @@
 /** @file Every problem the API answers with (RFC 9457): its code, status, title, and what to do next. */
 
 interface ProblemKind {
-  status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 416 | 422 | 429 | 500 | 502 | 503;
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 411 | 412 | 413 | 415 | 416 | 422 | 426 | 429 | 500 | 502 | 503;
   title: string;
   hint: string;
 }
@@ -69,6 +69,12 @@ export const PROBLEMS = {
     405,
     "The method does not fit the path",
     "Use one of the methods in the Allow header.",
+  ),
+  length_required: kind(411, "The length is missing", "Send a Content-Length header."),
+  upgrade_required: kind(
+    426,
+    "The path is for WebSockets",
+    "Open a WebSocket, as `hone runner` and the page /runner do.",
   ),
   precondition_failed: kind(412, "The content is another one", "Fetch the ETag again."),
   body_too_large: kind(
@@ -238,6 +244,11 @@ export const PROBLEMS = {
     "Try again; tell us the request_id if it stays.",
   ),
   storage_unavailable: kind(503, "The storage does not answer", "Try again in a moment."),
+  not_configured: kind(
+    503,
+    "The service is not set up for this",
+    "Its operator has to set what `detail` names.",
+  ),
   overloaded: kind(
     503,
     "All conversions are busy",

@@ -17,6 +17,9 @@ import { onError, onNotFound } from "./on-error.ts";
 import { limitRate } from "./rate-limit.ts";
 import { reports } from "./reports.ts";
 import { identify } from "./request-id.ts";
+import { runners } from "./runners.ts";
+import { runnerTokens } from "./runner-tokens.ts";
+import { signedBlobs } from "./signed-blobs.ts";
 import { trainingJobs } from "./training-jobs.ts";
 import { uploads } from "./uploads.ts";
 
@@ -41,6 +44,9 @@ for (const router of [
   datasetRows,
   jobs,
   trainingJobs,
+  runners,
+  runnerTokens,
+  signedBlobs,
   reports,
   keys,
   health,

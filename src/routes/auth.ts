@@ -4,11 +4,21 @@ import { ApiError } from "../problem/api-error.ts";
 import { findKey } from "../store/keys.ts";
 import type { AppEnv } from "./context.ts";
 
-/** Open to all. */
-const PUBLIC = new Set(["/", "/healthz", "/docs", "/openapi.yaml", "/openapi.json"]);
+/** Open to all, or with a token of their own. */
+const PUBLIC = new Set([
+  "/",
+  "/healthz",
+  "/docs",
+  "/openapi.yaml",
+  "/openapi.json",
+  "/v1/runners/connect",
+]);
+/** The rest of the path is the permission. */
+const SIGNED = "/v1/blobs/";
 
 export const authenticate = createMiddleware<AppEnv>(async (c, next) => {
-  if (PUBLIC.has(c.req.path)) return await next();
+  const { path } = c.req;
+  if (PUBLIC.has(path) || path.startsWith(SIGNED)) return await next();
   const header = c.req.header("Authorization");
   const secret = /^Bearer +(\S+) *$/i.exec(header ?? "")?.[1];
   const owner = secret === undefined ? undefined : await findKey(c.env.DB, secret);

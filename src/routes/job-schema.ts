@@ -12,7 +12,7 @@ const common = {
   model_id: z.string().openapi({ example: "model_4k2v9x" }),
   options: z.record(z.string(), z.unknown()),
   state: JobState,
-  error: ProblemSchema.nullable(),
+  error: z.union([ProblemSchema, z.null()]),
   created_at: Timestamp,
   started_at: Timestamp.nullable(),
   finished_at: Timestamp.nullable(),

@@ -1,13 +1,12 @@
 /** @file /v1/models/{id}/content and /files/{location}: the bytes, whole or by ranges. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { ApiError } from "../problem/api-error.ts";
-import { findFile, type ModelFile } from "../store/models.ts";
-import { StoredObjectError } from "../store/r2-source.ts";
-import { type ByteRange, selectBytes } from "./byte-range.ts";
+import { findFile } from "../store/models.ts";
 import { type AppContext, createRouter } from "./context.ts";
 import { contentDisposition } from "./content-disposition.ts";
 import { requireModel } from "./models.ts";
 import { idParam, problems } from "./schemas.ts";
+import { sendObject } from "./send-object.ts";
 
 const RangeHeaders = z.object({
   range: z
@@ -84,55 +83,8 @@ async function sendFile(
       `there is no model ${id}${location && ` with a file "${location}"`}`,
     );
   }
-  const etag = `"${found.sha256}"`;
-  const headers = new Headers({
-    ETag: etag,
-    "Accept-Ranges": "bytes",
+  return await sendObject(c, found, {
     "Cache-Control": "private, no-cache",
-    "Content-Type": "application/octet-stream",
     "Content-Disposition": contentDisposition(name),
   });
-  const selection = selectBytes(c.req.raw.headers, etag, found.bytes);
-  switch (selection.kind) {
-    case "not_modified":
-      return new Response(null, { status: 304, headers });
-    case "precondition_failed":
-      throw new ApiError("precondition_failed", `the content's ETag is ${etag}`);
-    case "not_satisfiable":
-      throw new ApiError(
-        "range_not_satisfiable",
-        `the file has ${found.bytes} bytes`,
-        {},
-        {
-          "Content-Range": `bytes */${found.bytes}`,
-        },
-      );
-    case "whole":
-      return await send(c, found, { offset: 0, length: found.bytes }, 200, headers);
-    case "part": {
-      const { offset, length } = selection.range;
-      headers.set("Content-Range", `bytes ${offset}-${offset + length - 1}/${found.bytes}`);
-      return await send(c, found, selection.range, 206, headers);
-    }
-  }
-}
-
-/** A body of known length, so that the client sees how much is coming; for HEAD only the length. */
-async function send(
-  c: AppContext,
-  file: ModelFile & { key: string },
-  range: ByteRange,
-  status: 200 | 206,
-  headers: Headers,
-): Promise<Response> {
-  if (c.req.method === "HEAD") {
-    headers.set("Content-Length", String(range.length));
-    return new Response(null, { status, headers });
-  }
-  const object = await c.env.BLOBS.get(file.key, { range });
-  if (!object) throw new StoredObjectError(`the object ${file.key} is gone`);
-  const { readable, writable } = new FixedLengthStream(range.length);
-  // Fails when the client leaves early, which is its right.
-  c.executionCtx.waitUntil(object.body.pipeTo(writable).catch(() => undefined));
-  return new Response(readable, { status, headers });
 }

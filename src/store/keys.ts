@@ -18,8 +18,13 @@ export interface KeyOwner {
 
 /** A fresh key: `hone_` and 32 random bytes in base64url. */
 export function newSecret(): string {
+  return randomSecret("hone");
+}
+
+/** 256 random bits in base64url, behind a prefix that says what they open. */
+export function randomSecret(prefix: string): string {
   const random = crypto.getRandomValues(new Uint8Array(32));
-  return `hone_${btoa(String.fromCharCode(...random))
+  return `${prefix}_${btoa(String.fromCharCode(...random))
     .replaceAll("+", "-")
     .replaceAll("/", "_")
     .replaceAll("=", "")}`;

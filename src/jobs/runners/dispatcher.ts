@@ -118,8 +118,16 @@ export class Dispatcher {
     return this.#record.task(id)?.outcome ?? undefined;
   }
 
-  /** A runner is there, new or again. @returns its id */
-  join(session: string, tokenId: string, info: RunnerInfo, working: Holder | null): string {
+  /**
+   * A runner is there, new or again.
+   * @returns its id, and whether the lease that it says it works on still holds
+   */
+  join(
+    session: string,
+    tokenId: string,
+    info: RunnerInfo,
+    working: Holder | null,
+  ): { id: string; holds: boolean } {
     const known = this.#record.runnerOfSession(session);
     const now = Date.now();
     const row: RunnerRow = known
@@ -149,8 +157,7 @@ export class Dispatcher {
         runner.task = task.order.id;
       } else this.#requeue(task, "the runner came back without it");
     }
-    if (working && runner.task === undefined) this.#stop(row.id, working, "the lease is over");
-    return row.id;
+    return { id: row.id, holds: runner.task !== undefined };
   }
 
   /** A runner whose line outlived this object's last sleep: it is as it was. */

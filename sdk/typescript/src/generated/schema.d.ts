@@ -457,6 +457,142 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/runners": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List runners */
+        get: operations["listRunners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/runners/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what happened to runners
+         * @description Connections, tasks taken back, results refused: the latest of them.
+         */
+        get: operations["getRunnerLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/runners/{id}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drain a runner
+         * @description It finishes what it does, gets nothing more, and disconnects.
+         */
+        post: operations["drainRunner"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/runners/connect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Connect a runner
+         * @description A WebSocket. The token comes as `Authorization: Bearer` or, from a page, as the subprotocol `token.<token>` beside `hone.runner`.
+         */
+        get: operations["connectRunner"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/runner-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List runner tokens */
+        get: operations["listRunnerTokens"];
+        put?: never;
+        /**
+         * Make a runner token
+         * @description Runners connect with it until it expires; one that is connected may come back after a broken line.
+         */
+        post: operations["createRunnerToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/runner-tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a runner token
+         * @description Runners that are connected by it are disconnected, and their tasks go to others.
+         */
+        delete: operations["revokeRunnerToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/blobs/{grant}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read an object by a signed address */
+        get: operations["readBlob"];
+        /** Write an object by a signed address */
+        put: operations["writeBlob"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/reports/{id}": {
         parameters: {
             query?: never;
@@ -550,7 +686,7 @@ export interface components {
             /** @description What was wrong, in this request. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "not_found" | "method_not_allowed" | "precondition_failed" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "executor_not_available" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "overloaded";
+            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "executor_not_available" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
             /** @description What to do next. */
             hint: string;
             request_id?: string;
@@ -586,7 +722,7 @@ export interface components {
             };
             /** @enum {string} */
             state: "queued" | "running" | "succeeded" | "failed" | "canceled";
-            error: components["schemas"]["Problem"] & (Record<string, never> | null);
+            error: components["schemas"]["Problem"] | null;
             /**
              * @description Unix time in seconds.
              * @example 1795507200
@@ -652,7 +788,7 @@ export interface components {
             };
             /** @enum {string} */
             state: "queued" | "running" | "succeeded" | "failed" | "canceled";
-            error: components["schemas"]["Problem"] & (Record<string, never> | null);
+            error: components["schemas"]["Problem"] | null;
             /**
              * @description Unix time in seconds.
              * @example 1795507200
@@ -1425,6 +1561,115 @@ export interface components {
                 step: number;
             };
         };
+        RunnerList: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["Runner"][];
+        };
+        Runner: {
+            /** @example runner_8s1d */
+            id: string;
+            /** @enum {string} */
+            object: "runner";
+            /**
+             * @description `gone`: not connected; it is listed for a day.
+             * @enum {string}
+             */
+            state: "idle" | "working" | "draining" | "starting" | "gone";
+            info: components["schemas"]["RunnerInfo"];
+            task_id: string | null;
+            tasks_done: number;
+            tasks_failed: number;
+            /** @description Results that were refused; at most 3. */
+            strikes: number;
+            /** @description Seconds that it held tasks. */
+            busy_s: number;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            connected_at: number;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            last_seen_at: number;
+        };
+        RunnerInfo: {
+            name: string;
+            platform: string;
+            runtime: string;
+            backends: ("cuda" | "webgpu" | "cpu" | "wasm")[];
+            kinds: ("gradient" | "evaluate" | "calibrate" | "verify" | "benchmark")[];
+            adapter: {
+                vendor: string;
+                architecture: string;
+                description: string;
+                features: string[];
+                max_buffer_bytes: number;
+            } | null;
+            max_model_bytes: number;
+        };
+        RunnerLog: {
+            /** @enum {string} */
+            object: "list";
+            data: {
+                /** @description Unix time in milliseconds. */
+                at: number;
+                runner: string | null;
+                task: string | null;
+                what: string;
+            }[];
+        };
+        NewRunnerToken: components["schemas"]["RunnerToken"] & {
+            /**
+             * @description Shown only now.
+             * @example hrt_…
+             */
+            secret: string;
+        };
+        RunnerToken: {
+            /** @example runtok_3k9a */
+            id: string;
+            /** @enum {string} */
+            object: "runner_token";
+            name: string;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            expires_at: number;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            revoked_at: number | null;
+        };
+        NewRunnerTokenRequest: {
+            /**
+             * @default runner
+             * @example lab
+             */
+            name?: string;
+            /**
+             * @description Seconds until it expires.
+             * @default 3600
+             * @example 3600
+             */
+            ttl_s?: number;
+        };
+        RunnerTokenList: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["RunnerToken"][];
+            has_more: boolean;
+            next_cursor: string | null;
+        };
         Report: {
             /** @enum {string} */
             object: "report";
@@ -1689,7 +1934,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `storage_unavailable`, `overloaded` */
+        /** @description `storage_unavailable`, `not_configured`, `overloaded` */
         Problem503: {
             headers: {
                 [name: string]: unknown;
@@ -1809,6 +2054,46 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description `upgrade_required` */
+        Problem426: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/docs#upgrade_required",
+                 *       "title": "The path is for WebSockets",
+                 *       "status": 426,
+                 *       "detail": "The path is for WebSockets",
+                 *       "code": "upgrade_required",
+                 *       "hint": "Open a WebSocket, as `hone runner` and the page /runner do.",
+                 *       "request_id": "req_1f0c"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `length_required` */
+        Problem411: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/docs#length_required",
+                 *       "title": "The length is missing",
+                 *       "status": 411,
+                 *       "detail": "The length is missing",
+                 *       "code": "length_required",
+                 *       "hint": "Send a Content-Length header.",
+                 *       "request_id": "req_1f0c"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description `method_not_allowed` */
         Problem405: {
             headers: {
@@ -1865,6 +2150,14 @@ export type CheckpointList = components['schemas']['CheckpointList'];
 export type Checkpoint = components['schemas']['Checkpoint'];
 export type TrainingCurve = components['schemas']['TrainingCurve'];
 export type TrainingRequest = components['schemas']['TrainingRequest'];
+export type RunnerList = components['schemas']['RunnerList'];
+export type Runner = components['schemas']['Runner'];
+export type RunnerInfo = components['schemas']['RunnerInfo'];
+export type RunnerLog = components['schemas']['RunnerLog'];
+export type NewRunnerToken = components['schemas']['NewRunnerToken'];
+export type RunnerToken = components['schemas']['RunnerToken'];
+export type NewRunnerTokenRequest = components['schemas']['NewRunnerTokenRequest'];
+export type RunnerTokenList = components['schemas']['RunnerTokenList'];
 export type Report = components['schemas']['Report'];
 export type NewKey = components['schemas']['NewKey'];
 export type Key = components['schemas']['Key'];
@@ -1884,6 +2177,8 @@ export type ResponseProblem409 = components['responses']['Problem409'];
 export type ResponseProblem403 = components['responses']['Problem403'];
 export type ResponseProblem412 = components['responses']['Problem412'];
 export type ResponseProblem416 = components['responses']['Problem416'];
+export type ResponseProblem426 = components['responses']['Problem426'];
+export type ResponseProblem411 = components['responses']['Problem411'];
 export type ResponseProblem405 = components['responses']['Problem405'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -2982,6 +3277,265 @@ export interface operations {
             413: components["responses"]["Problem413"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    listRunners: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Last seen first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunnerList"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    getRunnerLog: {
+        parameters: {
+            query?: {
+                /** @description Only of this one. */
+                runner?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunnerLog"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    drainRunner: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `runner_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was told. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    connectRunner: {
+        parameters: {
+            query?: never;
+            header?: {
+                upgrade?: string;
+                "sec-websocket-protocol"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The WebSocket is open: the runner says hello. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            426: components["responses"]["Problem426"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    listRunnerTokens: {
+        parameters: {
+            query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunnerTokenList"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    createRunnerToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRunnerTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description The token. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewRunnerToken"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    revokeRunnerToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `runtok_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is revoked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    readBlob: {
+        parameters: {
+            query?: never;
+            header?: {
+                range?: string;
+            };
+            path: {
+                /** @description What the service signed. */
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The range of them. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
+            416: components["responses"]["Problem416"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    writeBlob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description What the service signed. */
+                grant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description It is stored. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            404: components["responses"]["Problem404"];
+            411: components["responses"]["Problem411"];
+            413: components["responses"]["Problem413"];
             500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
         };

@@ -1,0 +1,292 @@
+/**
+ * @file The runners of one workspace: their WebSockets, which hibernate while nothing is said, and the tasks.
+ *
+ * Runners say `ping`, which the platform answers without waking this object; the time of the last answer is the
+ * proof of life. Only while tasks are leased does an alarm look after them.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { DEFAULT_TIMEOUT_MS, Dispatcher } from "../src/jobs/runners/dispatcher.ts";
+import { type LogLine, PoolRecord } from "../src/jobs/runners/pool-record.ts";
+import { type RunnerView, runnerView } from "../src/jobs/runners/runner-view.ts";
+import { signTask } from "../src/jobs/runners/sign-task.ts";
+import type { TaskOrder, TaskOutcome, TaskProgress } from "../src/jobs/runners/task-order.ts";
+import { resultProblem } from "../src/jobs/runners/task-result.ts";
+import {
+  CLOSE,
+  FromRunner,
+  type FromPool,
+  MAX_MESSAGE_BYTES,
+  parseMessage,
+  PING,
+  PING_MS,
+  PONG,
+  PROTOCOL_VERSIONS,
+} from "../src/runner/protocol.ts";
+
+/** A runner without a ping for so long is taken for gone. */
+const SILENCE_MS = 3 * PING_MS;
+/** A task waits so long for a runner whose line broke. */
+const RETURN_MS = 10_000;
+const CHECK_MS = 5_000;
+/** Finished tasks are kept for those who ask late. */
+const KEPT_MS = 60 * 60_000;
+/** Runners that left are listed for so long. */
+const RUNNERS_KEPT_MS = 24 * 60 * 60_000;
+/** A runner of an expired token may come back within this time. */
+const GRACE_MS = 10 * 60_000;
+
+/** What a line knows of itself, also after hibernation. */
+interface Line {
+  tokenId: string;
+  /** The service's address as the runner sees it. */
+  origin: string;
+  connectedAt: number;
+  /** Once it has said hello. */
+  runner: string | null;
+}
+
+export class RunnerPool extends DurableObject<Env> {
+  readonly #record = new PoolRecord(this.ctx.storage.sql);
+  readonly #sockets = new Map<string, WebSocket>();
+  readonly #dispatcher: Dispatcher;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
+    this.#dispatcher = new Dispatcher(this.#record, {
+      hand: (runner, order, lease) => ctx.waitUntil(this.#hand(runner, order, lease)),
+      send: (runner, message) => this.#send(runner, message),
+      refuse: (runner, reason) =>
+        this.#close(this.#sockets.get(runner), CLOSE.protocolError, reason),
+    });
+    // After hibernation the lines are still there: their runners are as they were.
+    for (const socket of ctx.getWebSockets()) {
+      const { runner } = lineOf(socket);
+      const row =
+        runner === null ? undefined : this.#record.runners().find(({ id }) => id === runner);
+      if (!row) continue;
+      this.#sockets.set(row.id, socket);
+      this.#dispatcher.resume(row);
+    }
+  }
+
+  /** The upgrade of a runner whose token the route has checked. */
+  override async fetch(request: Request): Promise<Response> {
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server);
+    const line: Line = {
+      tokenId: request.headers.get("Hone-Token-Id") ?? "",
+      origin: new URL(request.url).origin,
+      connectedAt: Date.now(),
+      runner: null,
+    };
+    server.serializeAttachment(line);
+    const protocol = request.headers.get("Hone-Subprotocol");
+    return new Response(null, {
+      status: 101,
+      webSocket: client,
+      headers: protocol ? { "Sec-WebSocket-Protocol": protocol } : {},
+    });
+  }
+
+  /** Orders a task; the same id is the same task. */
+  async submit(order: TaskOrder): Promise<void> {
+    this.#dispatcher.submit(order);
+    await this.#watch();
+  }
+
+  async wait(id: string, timeoutMs: number): Promise<TaskOutcome | undefined> {
+    return await this.#dispatcher.wait(id, timeoutMs);
+  }
+
+  async progress(id: string): Promise<TaskProgress | undefined> {
+    return this.#dispatcher.progress(id);
+  }
+
+  async cancel(id: string): Promise<void> {
+    this.#dispatcher.cancel(id);
+  }
+
+  async canServe(order: Pick<TaskOrder, "kind" | "needs">): Promise<boolean> {
+    return this.#dispatcher.canServe(order);
+  }
+
+  /** Connected runners first, then those of late. */
+  async list(): Promise<RunnerView[]> {
+    const live = this.#dispatcher.runners;
+    return this.#record
+      .runners()
+      .map((row) => runnerView(row, live.get(row.id), this.#seenAt(row.id)))
+      .sort((a, b) => b.last_seen_at - a.last_seen_at);
+  }
+
+  async log(runner: string | undefined, limit: number): Promise<LogLine[]> {
+    return this.#record.logLines(limit, runner);
+  }
+
+  /** False when there is no such runner, or it is not connected. */
+  async drain(runner: string): Promise<boolean> {
+    if (!this.#sockets.has(runner)) return false;
+    this.#dispatcher.drain(runner);
+    return true;
+  }
+
+  /** Ends every line that was opened with the token. */
+  async revoke(tokenId: string): Promise<void> {
+    for (const socket of this.ctx.getWebSockets()) {
+      if (lineOf(socket).tokenId !== tokenId) continue;
+      this.#gone(socket, false);
+      this.#close(socket, CLOSE.unauthorized, "the token was revoked");
+    }
+  }
+
+  /** True when a runner of this token was here of late: it may come back although the token has expired. */
+  async knows(tokenId: string): Promise<boolean> {
+    const since = Date.now() - GRACE_MS;
+    return this.#record.runners().some((row) => row.tokenId === tokenId && row.seenAt >= since);
+  }
+
+  override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    const line = lineOf(socket);
+    try {
+      if (typeof message !== "string") throw new RangeError("runner: messages are text");
+      const said = parseMessage(FromRunner, message);
+      if (said.type === "hello") this.#hello(socket, line, said);
+      else if (line.runner === null) throw new RangeError("runner: the first message is hello");
+      else await this.#hear(line.runner, said);
+      await this.#watch();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      if (line.runner !== null) this.#dispatcher.strike(line.runner, undefined, error.message);
+      this.#gone(socket, false);
+      this.#close(socket, CLOSE.protocolError, error.message);
+    }
+  }
+
+  override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
+    this.#gone(socket, code !== 1000);
+    this.#close(socket, 1000, "");
+    await this.#watch();
+  }
+
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    this.#gone(socket, true);
+    await this.#watch();
+  }
+
+  /** Looks after the leases, and rings again while there are any. */
+  override async alarm(): Promise<void> {
+    const now = Date.now();
+    for (const [runner, socket] of this.#sockets) {
+      if (now - this.#seenAt(runner) < SILENCE_MS) continue;
+      this.#gone(socket, true);
+      this.#close(socket, CLOSE.silent, "no ping for too long");
+    }
+    for (const task of this.#dispatcher.leased) {
+      const { runner, leasedAt, order } = task;
+      const there = runner !== null && this.#sockets.has(runner);
+      const timeout = order.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+      if (now - leasedAt > timeout) this.#dispatcher.expire(task, `no result within ${timeout} ms`);
+      else if (!there && now - this.#seenAt(runner ?? "") > RETURN_MS) {
+        this.#dispatcher.expire(task, "the runner did not come back");
+      }
+    }
+    this.#record.deleteTasksFinishedBefore(now - KEPT_MS);
+    if (this.#sockets.size === 0) this.#record.deleteRunnersSeenBefore(now - RUNNERS_KEPT_MS);
+    await this.#watch();
+  }
+
+  #hello(
+    socket: WebSocket,
+    line: Line,
+    { version, session, info, working }: Extract<FromRunner, { type: "hello" }>,
+  ): void {
+    if (!PROTOCOL_VERSIONS.includes(version)) {
+      const spoken = PROTOCOL_VERSIONS.join(", ");
+      const reason = `version ${version} of the protocol is not spoken here; update the runner (${spoken})`;
+      return this.#close(socket, CLOSE.refused, reason);
+    }
+    const joined = this.#dispatcher.join(session, line.tokenId, info, working);
+    const runner = joined.id;
+    const before = this.#sockets.get(runner);
+    if (before && before !== socket) {
+      before.serializeAttachment({ ...lineOf(before), runner: null } satisfies Line);
+      this.#close(before, CLOSE.replaced, "this runner connected again");
+    }
+    this.#sockets.set(runner, socket);
+    socket.serializeAttachment({ ...line, runner } satisfies Line);
+    this.#send(runner, { type: "welcome", runner, version });
+    if (working && !joined.holds) {
+      this.#send(runner, { type: "stop", ...working, reason: "the lease is over" });
+    }
+  }
+
+  async #hear(runner: string, said: Exclude<FromRunner, { type: "hello" }>): Promise<void> {
+    switch (said.type) {
+      case "ready":
+        return this.#dispatcher.ready(runner);
+      case "leaving":
+        return this.#dispatcher.drain(runner);
+      case "progress":
+        return this.#dispatcher.report(runner, said, said);
+      case "hand_back":
+        return this.#dispatcher.handBack(runner, said);
+      case "failed":
+        return this.#dispatcher.failed(runner, said, said.message, said.final);
+      default: {
+        const order = this.#dispatcher.held(runner, said);
+        if (!order) return;
+        const problem = await resultProblem(this.env, order, said.lease, said.result);
+        if (problem) this.#dispatcher.strike(runner, said, problem);
+        else this.#dispatcher.done(runner, said, said.result);
+      }
+    }
+  }
+
+  async #hand(runner: string, order: TaskOrder, lease: number): Promise<void> {
+    const socket = this.#sockets.get(runner);
+    if (!socket) return;
+    const task = await signTask(this.env, order, lease, lineOf(socket).origin);
+    this.#send(runner, { type: "task", task });
+  }
+
+  #send(runner: string, message: FromPool): void {
+    const text = JSON.stringify(message);
+    if (text.length > MAX_MESSAGE_BYTES) throw new Error(`runner: ${message.type} is too long`);
+    this.#sockets.get(runner)?.send(text);
+  }
+
+  #gone(socket: WebSocket, mayReturn: boolean): void {
+    const line = lineOf(socket);
+    if (line.runner === null || this.#sockets.get(line.runner) !== socket) return;
+    this.#sockets.delete(line.runner);
+    this.#dispatcher.leave(line.runner, mayReturn);
+  }
+
+  #close(socket: WebSocket | undefined, code: number, reason: string): void {
+    try {
+      // RFC 6455: a reason has at most 123 bytes.
+      socket?.close(code, reason.slice(0, 120));
+    } catch {
+      // It is closed already.
+    }
+  }
+
+  #seenAt(runner: string): number {
+    const socket = this.#sockets.get(runner);
+    if (!socket) return this.#record.runner(runner)?.seenAt ?? 0;
+    const ponged = this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
+    return Math.max(ponged, lineOf(socket).connectedAt);
+  }
+
+  async #watch(): Promise<void> {
+    if (this.#dispatcher.leased.length === 0) return;
+    if ((await this.ctx.storage.getAlarm()) === null) {
+      await this.ctx.storage.setAlarm(Date.now() + CHECK_MS);
+    }
+  }
+}
+
+function lineOf(socket: WebSocket): Line {
+  return socket.deserializeAttachment() as Line;
+}

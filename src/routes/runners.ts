@@ -1,0 +1,174 @@
+/** @file /v1/runners: who computes for this workspace, their tokens, and the WebSocket that they open. */
+import { createRoute, z } from "@hono/zod-openapi";
+import { runnerPool } from "../jobs/runners/pool.ts";
+import { ApiError } from "../problem/api-error.ts";
+import { RunnerInfo } from "../runner/protocol.ts";
+import { findRunnerToken } from "../store/runner-tokens.ts";
+import { type AppContext, createRouter } from "./context.ts";
+import { idParam, problems, problemsOnly, Timestamp } from "./schemas.ts";
+
+const Runner = z
+  .object({
+    id: z.string().openapi({ example: "runner_8s1d" }),
+    object: z.literal("runner"),
+    state: z
+      .enum(["idle", "working", "draining", "starting", "gone"])
+      .openapi({ description: "`gone`: not connected; it is listed for a day." }),
+    info: RunnerInfo.openapi("RunnerInfo"),
+    task_id: z.string().nullable(),
+    tasks_done: z.number().int(),
+    tasks_failed: z.number().int(),
+    strikes: z.number().int().openapi({ description: "Results that were refused; at most 3." }),
+    busy_s: z.number().openapi({ description: "Seconds that it held tasks." }),
+    connected_at: Timestamp,
+    last_seen_at: Timestamp,
+  })
+  .openapi("Runner");
+
+const list = createRoute({
+  method: "get",
+  path: "/v1/runners",
+  operationId: "listRunners",
+  tags: ["Runners"],
+  summary: "List runners",
+  responses: {
+    200: {
+      description: "Last seen first.",
+      content: {
+        "application/json": {
+          schema: z
+            .object({ object: z.literal("list"), data: z.array(Runner) })
+            .openapi("RunnerList"),
+        },
+      },
+    },
+    ...problems(),
+  },
+});
+
+const log = createRoute({
+  method: "get",
+  path: "/v1/runners/log",
+  operationId: "getRunnerLog",
+  tags: ["Runners"],
+  summary: "Read what happened to runners",
+  description: "Connections, tasks taken back, results refused: the latest of them.",
+  request: {
+    query: z.strictObject({
+      runner: z.string().max(64).optional().openapi({ description: "Only of this one." }),
+      limit: z.coerce.number().int().min(1).max(500).default(100),
+    }),
+  },
+  responses: {
+    200: {
+      description: "Newest first.",
+      content: {
+        "application/json": {
+          schema: z
+            .object({
+              object: z.literal("list"),
+              data: z.array(
+                z.object({
+                  at: z.number().openapi({ description: "Unix time in milliseconds." }),
+                  runner: z.string().nullable(),
+                  task: z.string().nullable(),
+                  what: z.string(),
+                }),
+              ),
+            })
+            .openapi("RunnerLog"),
+        },
+      },
+    },
+    ...problems(400),
+  },
+});
+
+const drain = createRoute({
+  method: "post",
+  path: "/v1/runners/{id}/drain",
+  operationId: "drainRunner",
+  tags: ["Runners"],
+  summary: "Drain a runner",
+  description: "It finishes what it does, gets nothing more, and disconnects.",
+  request: { params: idParam("runner", "runner_8s1d") },
+  responses: { 204: { description: "It was told." }, ...problems(404) },
+});
+
+const connect = createRoute({
+  method: "get",
+  path: "/v1/runners/connect",
+  operationId: "connectRunner",
+  tags: ["Runners"],
+  summary: "Connect a runner",
+  description:
+    "A WebSocket. The token comes as `Authorization: Bearer` or, from a page, as the subprotocol `token.<token>` " +
+    "beside `hone.runner`.",
+  security: [],
+  request: {
+    headers: z.object({
+      upgrade: z.string().optional().openapi({ example: "websocket" }),
+      "sec-websocket-protocol": z.string().optional(),
+    }),
+  },
+  responses: {
+    101: { description: "The WebSocket is open: the runner says hello." },
+    ...problemsOnly(401, 426, 500),
+  },
+});
+
+/** Besides the token, so that the answer names a protocol that is no secret. */
+const SUBPROTOCOL = "hone.runner";
+
+export const runners = createRouter()
+  .openapi(list, async (c) => {
+    const data = await runnerPool(c.env, c.get("workspace")).list();
+    return c.json({ object: "list" as const, data }, 200);
+  })
+  .openapi(log, async (c) => {
+    const { runner, limit } = c.req.valid("query");
+    const data = await runnerPool(c.env, c.get("workspace")).log(runner, limit);
+    return c.json({ object: "list" as const, data }, 200);
+  })
+  .openapi(drain, async (c) => {
+    const { id } = c.req.valid("param");
+    if (!(await runnerPool(c.env, c.get("workspace")).drain(id))) {
+      throw new ApiError("not_found", `no runner ${id} is connected`);
+    }
+    return c.body(null, 204);
+  })
+  .openapi(connect, async (c) => {
+    if (c.req.header("Upgrade")?.toLowerCase() !== "websocket") {
+      throw new ApiError(
+        "upgrade_required",
+        "runners open a WebSocket",
+        {},
+        { Upgrade: "websocket" },
+      );
+    }
+    const owner = await requireToken(c);
+    const headers = new Headers({ Upgrade: "websocket", "Hone-Token-Id": owner.tokenId });
+    if (offered(c).includes(SUBPROTOCOL)) headers.set("Hone-Subprotocol", SUBPROTOCOL);
+    return (await runnerPool(c.env, owner.workspace).fetch(
+      new Request(c.req.url, { headers }),
+    )) as never;
+  });
+
+/** @throws ApiError 401 for tokens that are not known, revoked, or expired without a runner that was here of late */
+async function requireToken(c: AppContext) {
+  const fromHeader = /^Bearer +(\S+) *$/i.exec(c.req.header("Authorization") ?? "")?.[1];
+  const fromProtocol = offered(c)
+    .find((protocol) => protocol.startsWith("token."))
+    ?.slice("token.".length);
+  const secret = fromHeader ?? fromProtocol;
+  const owner = secret === undefined ? undefined : await findRunnerToken(c.env.DB, secret);
+  if (!owner) throw new ApiError("unauthorized", "there is no such runner token");
+  if (owner.expired && !(await runnerPool(c.env, owner.workspace).knows(owner.tokenId))) {
+    throw new ApiError("unauthorized", "the runner token has expired");
+  }
+  return owner;
+}
+
+function offered(c: AppContext): string[] {
+  return (c.req.header("Sec-WebSocket-Protocol") ?? "").split(",").map((each) => each.trim());
+}

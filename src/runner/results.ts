@@ -1,0 +1,74 @@
+/** @file What a task's result must look like, by kind. Numbers are finite: NaN and Inf are no JSON, nor is 1e999 one of these. */
+import { z } from "zod";
+import type { TaskKind } from "./protocol.ts";
+
+const finite = z.number().refine(Number.isFinite, "must be finite");
+const count = z.number().int().nonnegative();
+const milliseconds = finite.nonnegative();
+
+/** Latency of one model on this device, in milliseconds a run. */
+const Latency = z.strictObject({
+  runs: count.min(1),
+  median_ms: milliseconds,
+  p90_ms: milliseconds,
+  min_ms: milliseconds,
+  load_ms: milliseconds,
+});
+
+export const BenchmarkResult = z.strictObject({
+  backend: z.string().max(50),
+  device: z.string().max(200),
+  result: Latency,
+  original: Latency.nullable(),
+});
+
+export const EvaluateResult = z.strictObject({
+  backend: z.string().max(50),
+  rows: count,
+  /** Mean over the rows; null where no loss is defined. */
+  loss: finite.nullable(),
+  /** Share of rows, 0 to 1; null where the task is no classification. */
+  accuracy: finite.min(0).max(1).nullable(),
+});
+
+/** Ranges of activations over the samples, by value name. */
+export const CalibrateResult = z.strictObject({
+  backend: z.string().max(50),
+  rows: count,
+  values: z.record(
+    z.string(),
+    z.strictObject({
+      min: finite,
+      max: finite,
+      /** Counts over `bins` equal steps from -absmax to absmax; absent where only ranges were asked for. */
+      histogram: z.array(count).max(4096).optional(),
+    }),
+  ),
+});
+
+export const VerifyResult = z.strictObject({
+  backend: z.string().max(50),
+  loaded: z.boolean(),
+  ran: z.boolean(),
+  reason: z.string().max(2000).nullable(),
+  min_cosine: finite.nullable(),
+  min_sqnr_db: finite.nullable(),
+  outputs: z.array(
+    z.strictObject({
+      name: z.string(),
+      cosine: finite.nullable(),
+      sqnr_db: finite.nullable(),
+      max_abs_error: finite.nullable(),
+    }),
+  ),
+});
+
+export const GradientResult = z.strictObject({ steps: count });
+
+export const RESULTS = {
+  benchmark: BenchmarkResult,
+  evaluate: EvaluateResult,
+  calibrate: CalibrateResult,
+  verify: VerifyResult,
+  gradient: GradientResult,
+} as const satisfies Record<TaskKind, z.ZodType>;
