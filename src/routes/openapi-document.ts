@@ -33,6 +33,12 @@ function allRoutes(api: OpenAPIHono<AppEnv>) {
       { name: "Datasets", description: "Rows to train on." },
       { name: "Jobs", description: "Work on stored models." },
       { name: "Reports", description: "What a compression did." },
+      {
+        name: "Runners",
+        description:
+          "Who computes what does not fit the Worker. A runner opens a WebSocket at /v1/runners/connect; its token " +
+          "comes as `Authorization: Bearer` or, from a page, as the subprotocol `token.<token>` beside `hone.runner`.",
+      },
       { name: "Keys", description: "API keys." },
       { name: "Service", description: "The service itself." },
     ],

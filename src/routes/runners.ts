@@ -95,22 +95,11 @@ const drain = createRoute({
   responses: { 204: { description: "It was told." }, ...problems(404) },
 });
 
+/** Not in openapi.yaml, which has no word for WebSockets; the tag's text says how to connect. */
 const connect = createRoute({
+  hide: true,
   method: "get",
   path: "/v1/runners/connect",
-  operationId: "connectRunner",
-  tags: ["Runners"],
-  summary: "Connect a runner",
-  description:
-    "A WebSocket. The token comes as `Authorization: Bearer` or, from a page, as the subprotocol `token.<token>` " +
-    "beside `hone.runner`.",
-  security: [],
-  request: {
-    headers: z.object({
-      upgrade: z.string().optional().openapi({ example: "websocket" }),
-      "sec-websocket-protocol": z.string().optional(),
-    }),
-  },
   responses: {
     101: { description: "The WebSocket is open: the runner says hello." },
     ...problemsOnly(401, 426, 500),

@@ -1,7 +1,7 @@
 /** @file Jobs: followed, waited for, canceled. */
 import { JobError } from "./errors.ts";
 import { followEvents } from "./events.ts";
-import type { Job } from "./generated/schema.d.ts";
+import type { Job, JobList } from "./generated/schema.d.ts";
 import { type ListOptions, pages } from "./pages.ts";
 import type { Transport } from "./transport.ts";
 
@@ -33,7 +33,7 @@ export class Jobs {
   list(options: ListOptions = {}): AsyncGenerator<Job> {
     return pages(options, async (query) => {
       const { data } = await this.#transport.GET("/v1/jobs", { params: { query } });
-      return data;
+      return data as JobList;
     });
   }
 

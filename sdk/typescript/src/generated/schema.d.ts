@@ -514,26 +514,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/runners/connect": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Connect a runner
-         * @description A WebSocket. The token comes as `Authorization: Bearer` or, from a page, as the subprotocol `token.<token>` beside `hone.runner`.
-         */
-        get: operations["connectRunner"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/runner-tokens": {
         parameters: {
             query?: never;
@@ -2054,26 +2034,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `upgrade_required` */
-        Problem426: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "type": "/docs#upgrade_required",
-                 *       "title": "The path is for WebSockets",
-                 *       "status": 426,
-                 *       "detail": "The path is for WebSockets",
-                 *       "code": "upgrade_required",
-                 *       "hint": "Open a WebSocket, as `hone runner` and the page /runner do.",
-                 *       "request_id": "req_1f0c"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
         /** @description `length_required` */
         Problem411: {
             headers: {
@@ -2177,7 +2137,6 @@ export type ResponseProblem409 = components['responses']['Problem409'];
 export type ResponseProblem403 = components['responses']['Problem403'];
 export type ResponseProblem412 = components['responses']['Problem412'];
 export type ResponseProblem416 = components['responses']['Problem416'];
-export type ResponseProblem426 = components['responses']['Problem426'];
 export type ResponseProblem411 = components['responses']['Problem411'];
 export type ResponseProblem405 = components['responses']['Problem405'];
 export type $defs = Record<string, never>;
@@ -3354,30 +3313,6 @@ export interface operations {
             401: components["responses"]["Problem401"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
-            500: components["responses"]["Problem500"];
-        };
-    };
-    connectRunner: {
-        parameters: {
-            query?: never;
-            header?: {
-                upgrade?: string;
-                "sec-websocket-protocol"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The WebSocket is open: the runner says hello. */
-            101: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            401: components["responses"]["Problem401"];
-            426: components["responses"]["Problem426"];
             500: components["responses"]["Problem500"];
         };
     };
