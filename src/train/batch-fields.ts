@@ -38,6 +38,8 @@ function inputInfo(name: string, { dtype, shape }: RowType): ValueInfo {
 
 function bindInput(graph: Graph, names: Names, name: string, row: RowType): Node[] {
   const info = findInput(graph, name);
+  // A default that the data takes the place of.
+  graph.initializers.delete(name);
   const { elementType, shape } = tensorType(info);
   const fed = DataType[row.dtype];
   const wanted = wantedShape(name, shape, row);

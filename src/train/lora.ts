@@ -2,6 +2,7 @@
  * @file Low-rank adapters (Hu et al. 2021) on MatMul and Gemm: x·W + s·(x·A)·B with s = alpha / rank, of
  * which only A and B are trained. A starts uniform in ±1/√K, B at zero, so the first step changes nothing.
  */
+import { readBy } from "../autodiff/paths.ts";
 import { floatAttribute, intAttribute } from "../graph/attributes.ts";
 import { nodeLabel } from "../graph/weights.ts";
 import { DataType } from "../onnx/data-type.ts";
@@ -66,9 +67,7 @@ function chooseProducts(
   );
   // A weight that is read in other ways too (tied embeddings) would change there when it is merged.
   const others = new Set(
-    forward.model.graph.nodes
-      .filter((node) => !products.includes(node))
-      .flatMap((node) => node.inputs),
+    forward.model.graph.nodes.filter((node) => !products.includes(node)).flatMap(readBy),
   );
   const chosen = products.filter((node) => names(node).some((name) => wanted.has(name)));
   const tied = chosen.find((node) => others.has(weightOf(forward, node)?.name ?? ""));

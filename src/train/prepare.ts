@@ -1,5 +1,6 @@
 /** @file The model, and its teacher, as training needs them: bound to the data's fields and normalised. */
 import { normalise } from "../autodiff/normalise.ts";
+import { readBy } from "../autodiff/paths.ts";
 import { cloneModel } from "../graph/clone.ts";
 import { inferTypes } from "../graph/infer.ts";
 import { Names, Scope } from "../graph/scope.ts";
@@ -118,7 +119,7 @@ async function checkWindows(model: Model): Promise<void> {
 }
 
 function checkFed({ graph }: Model, { fields }: TrainingData): void {
-  const read = new Set(graph.nodes.flatMap(({ inputs }) => inputs));
+  const read = new Set(graph.nodes.flatMap(readBy));
   for (const { name } of graph.inputs) {
     if (!read.has(name) || Object.hasOwn(fields, name)) continue;
     const list = Object.keys(fields).join(", ") || "none";

@@ -37,12 +37,12 @@ export interface StepPlan {
   evaluate: Model;
   layout: Layout;
   /** The vector at the start: the model's weights and running statistics; adapters drawn from the seed. */
-  initial(): Promise<Float32Array>;
+  initial: () => Promise<Float32Array>;
   /**
    * The result: the model with the vector's parameters and buffers in it, under their own names; adapters
    * merged, rounding in training made into QuantizeLinear and DequantizeLinear. The vector is read when the
    * result is written.
    * @throws RangeError when the vector's length is not the layout's, or an activation was never seen
    */
-  finish(vector: Float32Array): Promise<Model>;
+  finish: (vector: Float32Array) => Promise<Model>;
 }

@@ -1,4 +1,5 @@
 /** @file The QDQ model that a quantization-aware training ends in: int8 weights, and rounding of activations with the ranges that were seen. */
+import { readBy } from "../../autodiff/paths.ts";
 import { makeInt } from "../../graph/attributes.ts";
 import { makeFloat32, makeNode, makeTensor, opsetVersion } from "../../graph/build.ts";
 import { Names } from "../../graph/scope.ts";
@@ -156,7 +157,7 @@ function store(graph: Model["graph"], tensor: Tensor): string {
 
 /** The float form of weights that nothing reads any more. */
 function dropUnread({ graph }: Model, keys: Iterable<string>): void {
-  const read = new Set(graph.nodes.flatMap(({ inputs }) => inputs));
+  const read = new Set(graph.nodes.flatMap(readBy));
   for (const { name } of graph.outputs) read.add(name);
   for (const key of keys) {
     const name = key.slice(0, key.lastIndexOf(" "));

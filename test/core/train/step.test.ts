@@ -6,7 +6,7 @@ import type { Runtime } from "../../../src/runtime/runtime.ts";
 import { entryValues } from "../../../src/train/layout.ts";
 import { type TrainingOptions, trainingSettings } from "../../../src/train/options.ts";
 import { buildStep } from "../../../src/train/step-model.ts";
-import { LABEL } from "../../../src/train/step-plan.ts";
+import { LABEL, TEACHER } from "../../../src/train/step-plan.ts";
 import golden from "../../goldens/train/steps.json" with { type: "json" };
 import { batchesOf, open, plan, type Run, weightsOf } from "./plans.ts";
 import { floats, relativeError, run, tensor, train, vectorFeeds } from "./stepping.ts";
@@ -40,6 +40,47 @@ describe("steps of SGD in wasm end in torch's weights", () => {
     const weights = await weightsOf(await built.finish(vector));
     for (const [key, values] of Object.entries(entry.state)) {
       expect(relativeError(weights.get(key) ?? [], values), key).toBeLessThan(4e-6);
+    }
+  });
+});
+
+describe("a teacher's outputs as data", () => {
+  const entry: Run = golden.distilled;
+  const [batch = {}] = batchesOf(entry);
+  const rows = entry.batches[0]?.y.length ?? 0;
+
+  async function stepLoss(fromLogits: boolean): Promise<number | undefined> {
+    const logits = floats((await run(wasm, await open("teacher"), batch))["y"]);
+    const values = fromLogits
+      ? logits
+      : Float32Array.from(logits, (z, i) => {
+          const row = logits.subarray(i - (i % 4), i - (i % 4) + 4);
+          return Math.exp(z) / row.reduce((sum, other) => sum + Math.exp(other), 0);
+        });
+    const settings = trainingSettings({
+      teacher: { temperature: 3, alpha: 0.7, from_logits: fromLogits },
+    });
+    const fields = {
+      x: { dtype: "float32", shape: [9] },
+      [LABEL]: { dtype: "int64", shape: [] },
+      [TEACHER]: { dtype: "float32", shape: [4] },
+    } as const;
+    const { step, evaluate, layout, initial } = await buildStep(await open("mlp"), settings, {
+      fields,
+    });
+    expect(evaluate.graph.inputs.some(({ name }) => name === TEACHER)).toBe(false);
+    const outputs = await run(wasm, step, {
+      ...vectorFeeds(layout, await initial()),
+      ...batch,
+      [TEACHER]: tensor("float32", [rows, 4], values),
+    });
+    return floats(outputs["hone.loss"])[0];
+  }
+
+  it("give the loss that the teacher in the graph gives, as logits and as probabilities", async () => {
+    for (const fromLogits of [true, false]) {
+      const loss = await stepLoss(fromLogits);
+      expect(relativeError([loss ?? NaN], entry.losses.slice(0, 1))).toBeLessThan(1e-6);
     }
   });
 });
