@@ -3,11 +3,13 @@
  *
  * At a kink the gradient is that of PyTorch: 0 for Relu at 0, the left one for LeakyRelu and PRelu.
  */
-import { floatAttribute, stringAttribute } from "../../graph/attributes.ts";
+import { floatAttribute, makeInt, stringAttribute } from "../../graph/attributes.ts";
+import { DataType } from "../../onnx/data-type.ts";
 import type { Node } from "../../onnx/model.ts";
 import {
   add,
   and,
+  castLike,
   div,
   exp,
   greater,
@@ -48,6 +50,17 @@ const gate =
   ];
 
 const alpha = (node: Node, fallback: number): number => floatAttribute(node, "alpha", fallback);
+
+/**
+ * g where y > 0, in the ops that are fastest on each back end: the mask as floats natively, the sign of y (which
+ * is not negative) in wasm, and what WebGPU has on the device there. All give the same bits for finite g.
+ */
+const relu: GradientRule = (c, node, [g = ""]) => {
+  const y = node.outputs[0] ?? "";
+  if (c.target === "wasm") return [mul(c, g, c.emit("Sign", [y]))];
+  if (c.target === "webgpu") return [where(c, greater(c, y, 0), g, 0)];
+  return [mul(c, g, castLike(c, c.emit("Cast", [y], [makeInt("to", DataType.bool)]), y))];
+};
 
 const leakyRelu: GradientRule = (c, node, [g = ""]) => {
   const isPositive = greater(c, node.inputs[0] ?? "", 0);
@@ -107,7 +120,7 @@ const celuDerivative: Derivative = (c, node, x) =>
 const seluGamma = (node: Node): number => floatAttribute(node, "gamma", SELU_GAMMA);
 
 export const ACTIVATION: RuleTable = {
-  Relu: gate((c, _, _x, y) => greater(c, y, 0)),
+  Relu: relu,
   ThresholdedRelu: gate((c, node, x) => greater(c, x, alpha(node, 1))),
   LeakyRelu: leakyRelu,
   PRelu: prelu,

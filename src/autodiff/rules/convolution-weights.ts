@@ -6,6 +6,7 @@
  */
 import { makeInt, makeInts } from "../../graph/attributes.ts";
 import { elementCount } from "../../onnx/data-type.ts";
+import { mul } from "../arithmetic.ts";
 import type { GradientContext } from "../rule.ts";
 import { at, positions, spatialPads, type Windows } from "./window.ts";
 
@@ -82,19 +83,36 @@ function joined(c: GradientContext, values: readonly string[]): string {
   return values.length === 1 ? (values[0] ?? "") : c.emit("Concat", values, [makeInt("axis", 1)]);
 }
 
-/** One product and sum per tap: with a channel for each output a matrix product would have nothing to share. */
+/**
+ * One product and sum per tap: with a channel for each output a matrix product would have nothing to share.
+ * With channels last the slices are long runs, and the sum over pixels is a product with a row of ones.
+ */
 function depthwise(c: GradientContext, layer: Correlation): string {
   const { weights, windows, output } = layer;
-  const input = padded(c, layer);
+  const channels = weights[0] ?? 0;
+  const turned = channelsLast(c, layer.input, channels);
+  const after = windows.after.map((size) => Math.max(0, size));
+  const pads = [0, ...windows.before, 0, 0, ...after, 0];
+  const input = pads.some((size) => size > 0) ? c.emit("Pad", [turned, c.int64(pads)]) : turned;
+  const gradient = channelsLast(c, output, channels);
   const axes = [...windows.kernel.keys()];
+  const pixels = elementCount(windows.output);
+  const ones = c.floats(Array<number>(pixels).fill(1), [1, pixels]);
   const sums = positions(windows.kernel).map((position) => {
-    const read = taps(c, input, windows, axes, position);
-    const product = c.emit("Mul", [read, output]);
-    return c.reduce("ReduceSum", product, [0, ...axes.map((axis) => axis + 2)], false);
+    const read = taps(c, input, windows, axes, position, 1);
+    const product = c.reshape(mul(c, read, gradient), [undefined, pixels, channels]);
+    return c.emit("MatMul", [ones, product]);
   });
-  const columns = sums.map((sum) => c.reshape(sum, [weights[0], 1]));
-  const all = c.emit("Concat", columns, [makeInt("axis", 1)]);
-  return c.reshape(all, weights);
+  const all = c.reduce("ReduceSum", joined(c, sums), [0], false);
+  return c.reshape(c.emit("Transpose", [all], [makeInts("perm", [1, 0])]), weights);
+}
+
+/** [N, C, …] → [N, …, C]. */
+function channelsLast(c: GradientContext, value: string, channels: number): string {
+  const [batch, , ...spatial] = c.dims(value);
+  const flat = c.reshape(value, [batch, channels, elementCount(c.sizes(value, 2).slice(2))]);
+  const turned = c.emit("Transpose", [flat], [makeInts("perm", [0, 2, 1])]);
+  return c.reshape(turned, [batch, ...spatial, channels]);
 }
 
 /** The input with the padding that the windows read. */
@@ -105,8 +123,8 @@ function padded(c: GradientContext, { input, windows }: Correlation): string {
 }
 
 /**
- * What tap `position` of the kernel's axes `axes` reads, for all windows: a strided slice along the
- * last axes of `value`, whose spatial axes are its last ones.
+ * What tap `position` of the kernel's axes `axes` reads, for all windows: a strided slice of `value`,
+ * whose spatial axes are its last ones but `behind`.
  */
 function taps(
   c: GradientContext,
@@ -114,10 +132,11 @@ function taps(
   windows: Windows,
   axes: readonly number[],
   position: readonly number[],
+  behind = 0,
 ): string {
   const { strides, dilations, output, kernel } = windows;
   const shape = c.dims(value);
-  const first = shape.length - kernel.length;
+  const first = shape.length - kernel.length - behind;
   const slices = axes.map((axis, i) => {
     const start = at(position, i) * at(dilations, axis);
     const step = at(strides, axis);
