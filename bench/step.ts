@@ -1,5 +1,6 @@
 /**
- * @file A training step (forward, backward, SGD) on one thread: native ONNX Runtime and its wasm against torch.
+ * @file A gradient step (forward and backward) on one thread, and one with SGD: native ONNX Runtime and its
+ * wasm against torch.
  *
  * CPU milliseconds a step, medians of the rounds. `npm run bench -- step MODEL …` runs some of the models.
  */
@@ -27,7 +28,13 @@ const now = (): number => {
   return (user + system) / 1000;
 };
 
-type Step = () => Promise<number>;
+interface Step {
+  /** Forward and backward; gives the loss. */
+  gradient: () => Promise<number>;
+  /** The same, then SGD. */
+  step: () => Promise<number>;
+}
+type Task = keyof Step;
 
 /** Parameters by name, updated in place. */
 type Parameters = Map<string, { dims: number[]; values: Float32Array }>;
@@ -86,12 +93,17 @@ async function nativeStep(subject: StepModel): Promise<Step> {
   for (const [name, { dims, values }] of parameters) {
     feeds[name] = new Tensor("float32", values, dims);
   }
-  return async () => {
-    const outputs = await session.run(feeds);
-    for (const [name, output] of gradients) {
-      update(parameters, name, outputs[output]?.data as Float32Array);
-    }
-    return (outputs["loss"]?.data as Float32Array)[0] ?? Number.NaN;
+  const loss = (outputs: InferenceSession.ReturnType): number =>
+    (outputs["loss"]?.data as Float32Array)[0] ?? Number.NaN;
+  return {
+    gradient: async () => loss(await session.run(feeds)),
+    step: async () => {
+      const outputs = await session.run(feeds);
+      for (const [name, output] of gradients) {
+        update(parameters, name, outputs[output]?.data as Float32Array);
+      }
+      return loss(outputs);
+    },
   };
 }
 
@@ -110,10 +122,13 @@ async function wasmStep(subject: StepModel): Promise<Step> {
   }
   const floats = (tensor: HostTensor | undefined) =>
     new Float32Array(tensor?.bytes.buffer ?? new ArrayBuffer(), tensor?.bytes.byteOffset);
-  return async () => {
-    const outputs = await session.run(feeds);
-    for (const [name, output] of gradients) update(parameters, name, floats(outputs[output]));
-    return floats(outputs["loss"])[0] ?? Number.NaN;
+  return {
+    gradient: async () => floats((await session.run(feeds))["loss"])[0] ?? Number.NaN,
+    step: async () => {
+      const outputs = await session.run(feeds);
+      for (const [name, output] of gradients) update(parameters, name, floats(outputs[output]));
+      return floats(outputs["loss"])[0] ?? Number.NaN;
+    },
   };
 }
 
@@ -128,9 +143,9 @@ async function gradientModel(subject: StepModel, target: "native" | "wasm") {
   return { model: await modelBytes(model), gradients };
 }
 
-async function measured(step: Step, count: number): Promise<number> {
+async function measured(run: () => Promise<number>, count: number): Promise<number> {
   const start = now();
-  for (let i = 0; i < count; i++) await step();
+  for (let i = 0; i < count; i++) await run();
   return (now() - start) / count;
 }
 
@@ -145,8 +160,8 @@ class Peer {
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
   }
 
-  async measured(name: string, count: number): Promise<number> {
-    this.#process.stdin?.write(`${name} ${count}\n`);
+  async measured(name: string, task: Task, count: number): Promise<number> {
+    this.#process.stdin?.write(`${name} ${task} ${count}\n`);
     const { value } = await this.#lines.next();
     return Number(value);
   }
@@ -170,6 +185,12 @@ const median = (values: number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 const rounded = (value: number): number => Number(value.toPrecision(3));
 
+interface Times {
+  native: number[];
+  torch: number[];
+  wasm: number[];
+}
+
 /**
  * First native and torch in turn, then wasm by itself: V8 compiles it in the background, which would count
  * against the others.
@@ -177,32 +198,48 @@ const rounded = (value: number): number => Number(value.toPrecision(3));
 async function bench(subject: StepModel, peer: Peer | undefined) {
   const { name } = subject;
   const count = STEPS[name] ?? 5;
-  const times: Record<"native" | "wasm" | "torch", number[]> = { native: [], wasm: [], torch: [] };
+  const none = (): Times => ({ native: [], torch: [], wasm: [] });
+  const times: Record<Task, Times> = { gradient: none(), step: none() };
   const native = await nativeStep(subject);
-  const first = await native();
-  for (let i = 0; i < count; i++) await native();
+  const first = await native.step();
+  for (let i = 0; i < count; i++) await native.step();
   for (let round = 0; round < ROUNDS; round++) {
-    times.native.push(await measured(native, count));
-    if (peer) times.torch.push(await peer.measured(name, count));
+    for (const task of ["gradient", "step"] as const) {
+      times[task].native.push(await measured(native[task], count));
+      if (peer) times[task].torch.push(await peer.measured(name, task, count));
+    }
   }
-  const last = await native();
+  const last = await native.step();
   const wasm = await wasmStep(subject);
-  const firstWasm = await wasm();
+  const firstWasm = await wasm.step();
   if (Math.abs(first - firstWasm) > 1e-4) throw new Error(`losses ${first} and ${firstWasm}`);
-  for (let i = 0; i < count; i++) await wasm();
-  for (let round = 0; round < ROUNDS; round++) times.wasm.push(await measured(wasm, count));
-  const [ours, web, torch] = [median(times.native), median(times.wasm), median(times.torch)];
+  for (let i = 0; i < count; i++) await wasm.step();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const task of ["gradient", "step"] as const) {
+      times[task].wasm.push(await measured(wasm[task], count));
+    }
+  }
   const row = {
     name,
-    native_ms: rounded(ours),
-    wasm_ms: rounded(web),
-    torch_ms: peer ? rounded(torch) : null,
-    native_to_torch: peer ? rounded(ours / torch) : null,
-    wasm_to_native: rounded(web / ours),
+    gradient: figures(times.gradient),
+    step: figures(times.step),
     loss: [rounded(first), rounded(last)],
   };
   console.error(JSON.stringify(row));
   return row;
+}
+
+/** Medians, and of native to torch also the quotient of the least disturbed rounds. */
+function figures({ native, torch, wasm }: Times) {
+  const hasPeer = torch.length > 0;
+  return {
+    native_ms: rounded(median(native)),
+    torch_ms: hasPeer ? rounded(median(torch)) : null,
+    wasm_ms: rounded(median(wasm)),
+    native_to_torch: hasPeer ? rounded(median(native) / median(torch)) : null,
+    native_to_torch_best: hasPeer ? rounded(Math.min(...native) / Math.min(...torch)) : null,
+    wasm_to_native: rounded(median(wasm) / median(native)),
+  };
 }
 
 const wanted = process.argv.slice(2).filter((word) => word in STEPS);
@@ -215,4 +252,4 @@ for (const subject of [mlp(), cnn(), depthwise(), transformer()]) {
   if (wanted.length === 0 || wanted.includes(subject.name)) rows.push(await bench(subject, peer));
 }
 await peer?.close();
-console.log(JSON.stringify({ bench: "step", unit: "CPU ms a step, one thread", rows }));
+console.log(JSON.stringify({ bench: "step", unit: "CPU ms, one thread", rows }));

@@ -1,6 +1,6 @@
 """The peer of bench/step.ts: the same models, trained by torch on one thread.
 
-python step_peer.py  reads lines `MODEL STEPS` and answers each with the CPU milliseconds of a step.
+python step_peer.py  reads lines `MODEL gradient|step STEPS` and answers each with the CPU milliseconds of one.
 """
 
 import sys
@@ -65,22 +65,23 @@ MODELS = {
 ready = {}
 
 
-def steps(name, count):
+def steps(name, task, count):
     if name not in ready:
         make, data, classes = MODELS[name]
         model, x = make(), data()
         rows = model(x).reshape(-1, classes).shape[0]
         ready[name] = model, x, torch.randint(0, classes, (rows,)), classes, torch.optim.SGD(model.parameters(), lr=0.01)
-        steps(name, 3)
+        steps(name, "step", 3)
     model, x, labels, classes, optimizer = ready[name]
     start = time.process_time()
     for _ in range(count):
         optimizer.zero_grad()
         F.cross_entropy(model(x).reshape(-1, classes), labels).backward()
-        optimizer.step()
+        if task == "step":
+            optimizer.step()
     return (time.process_time() - start) / count * 1000
 
 
 for line in sys.stdin:
-    name, count = line.split()
-    print(steps(name, int(count)), flush=True)
+    name, task, count = line.split()
+    print(steps(name, task, int(count)), flush=True)

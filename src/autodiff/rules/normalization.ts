@@ -31,10 +31,13 @@ const layerNormalization: GradientRule = (c, node, [g = "", gMean, gDeviation]) 
   const inverse = c.output(2);
   const normalised = mul(c, sub(c, x, c.output(1)), inverse);
   const weighted = mul(c, g, normalised);
+  const [size] = c.dims(scale);
+  const ofX = (): string =>
+    axes.length === 1 && typeof size === "number"
+      ? ofRows(c, g, scale, size, { normalised, weighted, inverse })
+      : ofOwnStatistics(c, mul(c, g, scale), normalised, inverse, axes);
   return [
-    c.needsGradient(x)
-      ? ofOwnStatistics(c, mul(c, g, scale), normalised, inverse, axes)
-      : undefined,
+    c.needsGradient(x) ? ofX() : undefined,
     c.needsGradient(scale) ? c.reduceTo(weighted, scale) : undefined,
     c.needsGradient(bias) ? c.reduceTo(g, bias) : undefined,
   ];
@@ -57,10 +60,9 @@ function ofRows(
   c: Emitter,
   g: string,
   scale: string,
+  size: number,
   rows: { normalised: string; weighted: string; inverse: string },
 ): string {
-  const [size] = c.dims(scale).slice(-1);
-  if (typeof size !== "number") throw c.refusal("the size of its axis is not known");
   const column = c.reshape(mul(c, scale, 1 / size), [size, 1]);
   const meanOf = (values: string): string => c.emit("MatMul", [values, column]);
   const projection = mul(c, rows.normalised, meanOf(rows.weighted));
