@@ -6,6 +6,8 @@ import { fitting } from "../numbers.ts";
  * @throws RangeError for text, hexadecimal and empty cells, and for numbers beyond float64
  */
 export function parseNumber(cell: string): number {
+  const digits = digitsOnly(cell);
+  if (digits >= 0) return digits;
   const value = Number(cell);
   if (Number.isFinite(value) && !/[xXoObB]/.test(cell)) {
     if (value !== 0 || cell.trim() !== "") return value;
@@ -18,6 +20,24 @@ export function parseNumber(cell: string): number {
   }
   if (word[2].toLowerCase() === "nan") return Number.NaN;
   return word[1] === "-" ? -Infinity : Infinity;
+}
+
+/** The number of a cell of 1 to 15 digits, as most cells of pixels and labels are; -1 for any other. */
+function digitsOnly(cell: string): number {
+  const { length } = cell;
+  if (length === 0 || length > 15) return -1;
+  let value = 0;
+  for (let i = 0; i < length; i++) {
+    const digit = cell.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** Whether the cell spells a whole number that float64 holds: no fraction, no exponent. */
+export function isWhole(cell: string, value: number): boolean {
+  return digitsOnly(cell) >= 0 || (Number.isSafeInteger(value) && /^\s*[+-]?\d+\s*$/.test(cell));
 }
 
 /** `true`, `false`, 1 and 0. */

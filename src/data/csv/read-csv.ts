@@ -14,7 +14,7 @@ import {
 } from "../field-spec.ts";
 import { bytesOf, fieldArray, fitting, isFloat, narrowestInteger } from "../numbers.ts";
 import { type DatasetPass, type DatasetPlan, groupsOfSinks } from "../plan.ts";
-import { parseBool, parseInteger64, parseNumber } from "./cells.ts";
+import { isWhole, parseBool, parseInteger64, parseNumber } from "./cells.ts";
 import { type CsvRows, csvRows, detectDialect } from "./csv-rows.ts";
 
 export interface CsvOptions {
@@ -127,9 +127,7 @@ async function scan(
       }
       forCells(table, piece, field, (cell) => {
         const value = parseNumber(cell);
-        if (range.whole && !(Number.isSafeInteger(value) && /^\s*[+-]?\d+\s*$/.test(cell))) {
-          range.whole = false;
-        }
+        if (range.whole && !isWhole(cell, value)) range.whole = false;
         if (value < range.min) range.min = value;
         if (value > range.max) range.max = value;
       });

@@ -3,11 +3,9 @@ import { elementCount } from "../../onnx/data-type.ts";
 import type { ByteSink, ByteSource } from "../../onnx/source.ts";
 import { DatasetError, elementBytes } from "../dataset.ts";
 import { chunksOf, commonRows, type DatasetPass, type DatasetPlan, rowsOfArray } from "../plan.ts";
-import { NPY_PREFIX_BYTES, type NpyHeader, readNpyHeader, rowMajor } from "./npy-header.ts";
+import { MAX_FORTRAN_BYTES, writeRowMajor } from "./fortran.ts";
+import { NPY_PREFIX_BYTES, type NpyHeader, readNpyHeader } from "./npy-header.ts";
 import { entryBytes, readZipDirectory } from "./zip.ts";
-
-/** Arrays in Fortran order are transposed in memory, so they are bounded. */
-const MAX_FORTRAN_BYTES = 24 << 20;
 
 const invalid = (message: string) => new DatasetError("invalid_dataset", message);
 
@@ -54,11 +52,16 @@ async function planOf(files: readonly Npy[]): Promise<DatasetPlan> {
         `npy: "${file.name}" is in Fortran order and has ${need} bytes; above ${MAX_FORTRAN_BYTES}, save np.ascontiguousarray(array)`,
       );
     }
+    const data = () => dataOf(file, header);
     arrays.push({
       field,
       rows,
-      write: (sink) =>
-        transposed ? writeTransposed(file, header, need, sink) : writeData(file, header, sink),
+      write: async (sink) => {
+        if (transposed) {
+          return await writeRowMajor(data, header.dims, elementBytes(header.dtype), sink);
+        }
+        for await (const chunk of data()) await sink.write(chunk);
+      },
     });
   }
   const rows = commonRows(arrays);
@@ -91,28 +94,12 @@ async function headerOf({ name, open }: Npy): Promise<NpyHeader> {
   }
 }
 
-async function writeData(file: Npy, { dataStart }: NpyHeader, sink: ByteSink): Promise<void> {
+/** The array's bytes without the header. */
+async function* dataOf(file: Npy, { dataStart }: NpyHeader): AsyncGenerator<Uint8Array> {
   let skip = dataStart;
   for await (const chunk of file.open()) {
     const data = chunk.subarray(skip);
     skip -= chunk.length - data.length;
-    if (data.length > 0) await sink.write(data);
+    if (data.length > 0) yield data;
   }
-}
-
-async function writeTransposed(
-  file: Npy,
-  header: NpyHeader,
-  bytes: number,
-  sink: ByteSink,
-): Promise<void> {
-  const whole = new Uint8Array(bytes);
-  let length = 0;
-  await writeData(file, header, {
-    write: (chunk) => {
-      whole.set(chunk, length);
-      length += chunk.length;
-    },
-  });
-  await sink.write(rowMajor(whole, header.dims));
 }
