@@ -4,10 +4,13 @@
  * The sessions hold no weights: parameters and buffers are inputs of every run, so the ranks of one isolate can
  * share them.
  */
+import type { Arena } from "../kernels/arena.ts";
+import { axpy } from "../kernels/reference/vectors.ts";
 import { DataType } from "../onnx/data-type.ts";
 import type { HostTensor, Session } from "../runtime/runtime.ts";
 import type { Batch, BatchLoss, Executor, GradientSink } from "./executor.ts";
 import { type Layout, type LayoutEntry, entryValues } from "./layout.ts";
+import { tiled } from "./optimizers/tiles.ts";
 import { CORRECT, COUNT, LOSS, SEED } from "./step-plan.ts";
 
 export interface SessionExecutorOptions {
@@ -16,17 +19,20 @@ export interface SessionExecutorOptions {
   step: () => Promise<Session>;
   /** The session of the evaluate model. */
   evaluate: () => Promise<Session>;
+  /** SIMD kernels; without them the same arithmetic in plain TypeScript, to the same bits. */
+  arena?: Arena | undefined;
 }
 
 type Tensors = Readonly<Record<string, HostTensor>>;
 
-export function sessionExecutor({ layout, step, evaluate }: SessionExecutorOptions): Executor {
+export function sessionExecutor(options: SessionExecutorOptions): Executor {
+  const { layout, step, evaluate, arena } = options;
   return {
     async gradients(vector, batch, sink) {
       const session = await step();
       const results = await session.run(feeds(session, layout, vector, batch));
       for (const entry of layout.entries) {
-        add(sink, entry, floats(results, entry.gradient, entry.length));
+        add(arena, sink, entry, floats(results, entry.gradient, entry.length));
         sink.ready?.(entry.offset + entry.length);
       }
       return batchLoss(results, batch);
@@ -78,11 +84,18 @@ function floats(results: Tensors, name: string, length: number): Float32Array {
   return new Float32Array(buffer, byteOffset, length);
 }
 
-function add({ into, weight }: GradientSink, { offset }: LayoutEntry, values: Float32Array): void {
-  const scalar = Math.fround(weight);
-  for (let i = 0; i < values.length; i++) {
-    into[offset + i] = (into[offset + i] ?? 0) + Math.fround(scalar * (values[i] ?? 0));
-  }
+function add(
+  arena: Arena | undefined,
+  { into, weight }: GradientSink,
+  { offset, length }: LayoutEntry,
+  values: Float32Array,
+): void {
+  const alpha = Math.fround(weight);
+  const sums = into.subarray(offset, offset + length);
+  if (!arena) return axpy(alpha, values, sums);
+  tiled(arena, [sums], [values], ([sumsAt = 0, valuesAt = 0], n) =>
+    arena.kernels.axpy(alpha, valuesAt, sumsAt, n),
+  );
 }
 
 function batchLoss(results: Tensors, batch: Batch): BatchLoss {

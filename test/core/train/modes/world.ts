@@ -91,6 +91,17 @@ export const plan = (options: Partial<BatchPlan> = {}): BatchPlan => ({
   ...options,
 });
 
+const epochs = new WeakMap<BatchPlan, Map<string, RankEpoch>>();
+
+function rankEpoch(of: BatchPlan, epoch: number, rank: number): RankEpoch {
+  const made = epochs.get(of) ?? new Map<string, RankEpoch>();
+  epochs.set(of, made);
+  const key = `${epoch} ${rank}`;
+  const found = made.get(key) ?? new RankEpoch(of, epoch, rank);
+  made.set(key, found);
+  return found;
+}
+
 /** A rank's input of a step, under a plan. */
 export function input(
   of: BatchPlan,
@@ -99,7 +110,7 @@ export function input(
   batch: (rows: number[], seed: number) => Batch = toyBatch,
 ): StepInput {
   const place = epochStep(of, step);
-  const rows = new RankEpoch(of, place.epoch, rank).batches(place.step);
+  const rows = rankEpoch(of, place.epoch, rank).batches(place.step);
   return {
     step,
     batches: rows.map((part) => batch([...part], step)),
