@@ -24,7 +24,11 @@ export interface Correlation {
 /** @returns a value of the weights' shape [M, C/group, …kernel] */
 export function weightGradient(c: GradientContext, layer: Correlation): string {
   const { weights, group } = layer;
-  if (weights[1] === 1 && group === weights[0]) return depthwise(c, layer);
+  const [outputs, inputs = 0] = weights;
+  if (inputs === 1 && group === outputs) return depthwise(c, layer);
+  const isStrided = layer.windows.strides.some((stride) => stride > 1);
+  // With channels last a strided slice still copies runs: worth it where these are long.
+  if (isStrided && group === 1 && inputs >= LONG_RUN) return pixelRows(c, layer);
   return rows(c, layer);
 }
 
@@ -64,6 +68,36 @@ function rows(c: GradientContext, layer: Correlation): string {
   return c.reshape(c.emit("Transpose", [parted], [makeInts("perm", perm)]), weights);
 }
 
+/** Channels from which on slices of pixels are faster than those of planes, by measurement. */
+const LONG_RUN = 16;
+
+/** `rows` with channels last. */
+function pixelRows(c: GradientContext, layer: Correlation): string {
+  const { weights, windows } = layer;
+  const [outputs = 0, inputs = 0, ...kernel] = weights;
+  const last = kernel.length - 1;
+  const width = at(kernel, last);
+  const columns = inputs * width;
+
+  const input = paddedLast(c, channelsLast(c, layer.input, inputs), windows);
+  const shifted = Array.from({ length: width }, (_, tap) =>
+    taps(c, input, windows, [last], [tap], 1),
+  );
+  const stacked = joined(c, shifted, kernel.length + 1);
+  const gradient = c.reshape(channelsLast(c, layer.output, outputs), [undefined, outputs]);
+
+  const leading = kernel.slice(0, -1);
+  const products = positions(leading).map((position) => {
+    const read = taps(c, stacked, windows, [...leading.keys()], position, 1);
+    const matrix = c.reshape(read, [undefined, columns]);
+    const product = c.emit("Gemm", [gradient, matrix], [makeInt("transA", 1)]);
+    return c.reshape(product, [outputs, 1, columns]);
+  });
+  const parted = c.reshape(joined(c, products), [outputs, products.length, width, inputs]);
+  const ordered = c.emit("Transpose", [parted], [makeInts("perm", [0, 3, 1, 2])]);
+  return c.reshape(ordered, weights);
+}
+
 /** As the right operand, fewer columns than this leave lanes of ONNX Runtime's matrix kernels idle. */
 const FEW_COLUMNS = 16;
 
@@ -78,9 +112,10 @@ function asMatrices(c: GradientContext, value: string, group: number, rows: numb
   return c.reshape(value, group === 1 ? [rows, undefined] : [group, rows, undefined]);
 }
 
-/** Along axis 1. */
-function joined(c: GradientContext, values: readonly string[]): string {
-  return values.length === 1 ? (values[0] ?? "") : c.emit("Concat", values, [makeInt("axis", 1)]);
+function joined(c: GradientContext, values: readonly string[], axis = 1): string {
+  return values.length === 1
+    ? (values[0] ?? "")
+    : c.emit("Concat", values, [makeInt("axis", axis)]);
 }
 
 /**
@@ -90,10 +125,7 @@ function joined(c: GradientContext, values: readonly string[]): string {
 function depthwise(c: GradientContext, layer: Correlation): string {
   const { weights, windows, output } = layer;
   const channels = weights[0] ?? 0;
-  const turned = channelsLast(c, layer.input, channels);
-  const after = windows.after.map((size) => Math.max(0, size));
-  const pads = [0, ...windows.before, 0, 0, ...after, 0];
-  const input = pads.some((size) => size > 0) ? c.emit("Pad", [turned, c.int64(pads)]) : turned;
+  const input = paddedLast(c, channelsLast(c, layer.input, channels), windows);
   const gradient = channelsLast(c, output, channels);
   const axes = [...windows.kernel.keys()];
   const pixels = elementCount(windows.output);
@@ -113,6 +145,12 @@ function channelsLast(c: GradientContext, value: string, channels: number): stri
   const flat = c.reshape(value, [batch, channels, elementCount(c.sizes(value, 2).slice(2))]);
   const turned = c.emit("Transpose", [flat], [makeInts("perm", [0, 2, 1])]);
   return c.reshape(turned, [batch, ...spatial, channels]);
+}
+
+/** [N, …, C] with the padding that the windows read. */
+function paddedLast(c: GradientContext, value: string, { before, after }: Windows): string {
+  const pads = [0, ...before, 0, 0, ...after.map((size) => Math.max(0, size)), 0];
+  return pads.some((size) => size > 0) ? c.emit("Pad", [value, c.int64(pads)]) : value;
 }
 
 /** The input with the padding that the windows read. */
