@@ -5,7 +5,6 @@
  * share them.
  */
 import type { Arena } from "../kernels/arena.ts";
-import { axpy } from "../kernels/reference/vectors.ts";
 import { DataType } from "../onnx/data-type.ts";
 import type { HostTensor, Session } from "../runtime/runtime.ts";
 import type { Batch, BatchLoss, Executor, GradientSink } from "./executor.ts";
@@ -92,10 +91,14 @@ function add(
 ): void {
   const alpha = Math.fround(weight);
   const sums = into.subarray(offset, offset + length);
-  if (!arena) return axpy(alpha, values, sums);
-  tiled(arena, [sums], [values], ([sumsAt = 0, valuesAt = 0], n) =>
-    arena.kernels.axpy(alpha, valuesAt, sumsAt, n),
-  );
+  if (arena) {
+    return tiled(arena, [sums], [values], ([sumsAt = 0, valuesAt = 0], n) =>
+      arena.kernels.axpy(alpha, valuesAt, sumsAt, n),
+    );
+  }
+  for (let i = 0; i < length; i++) {
+    sums[i] = (sums[i] ?? 0) + Math.fround(alpha * (values[i] ?? 0));
+  }
 }
 
 function batchLoss(results: Tensors, batch: Batch): BatchLoss {

@@ -76,7 +76,7 @@ export class ShardServer {
       deadlineMs,
       silence: () => {
         const peer = this.#slowestPeer();
-        return new PeerError("silent", peer, `train: rank ${peer} is silent for ${deadlineMs} ms`);
+        return new PeerError("silent", peer, `async: rank ${peer} is silent for ${deadlineMs} ms`);
       },
     });
     transport.onFailure((error) => this.#condition.fail(error));

@@ -260,6 +260,6 @@ test("a rank that says nothing is named after the deadline", async () => {
   await expect(steps()).rejects.toMatchObject({
     fault: "silent",
     peer: 1,
-    message: "train: rank 1 is silent for 50 ms",
+    message: "async: rank 1 is silent for 50 ms",
   });
 });
