@@ -85,6 +85,28 @@ describe.each(ALGORITHMS)("%s", (algorithm) => {
   });
 });
 
+test.each([1000, 100_000])(
+  "a late rank holds two chunks of each peer, however long the vector is (%i)",
+  async (length) => {
+    const held = new Map<number, number>();
+    const ranks = collectives(
+      {
+        worldSize: 5,
+        passes: ({ from }, to) => {
+          if (to === 4) held.set(from, (held.get(from) ?? 0) + 1);
+          return true;
+        },
+      },
+      { algorithm: "direct", chunkBytes: 40 },
+    );
+    const mine = vectors(5, length);
+    const running = ranks.slice(0, 4).map((rank, r) => rank.allreduce(mine[r]!, sum));
+    for (let i = 0; i < 50; i++) await turn();
+    expect([...held.values()]).toEqual([2, 2, 2, 2]);
+    await Promise.all([...running, ranks[4]!.allreduce(mine[4]!, sum)]);
+  },
+);
+
 test("an earlier generation is refused, and the new one is not disturbed", async () => {
   const network = new MemoryNetwork({ worldSize: 3 });
   const old = network.form(1).map((transport) => createCollective({ transport, arena }));
