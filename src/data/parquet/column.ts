@@ -137,13 +137,13 @@ async function readPages(
     const { header, length } = await readHeader(source, at, end);
     const bodyStart = at + length;
     const packed = header.compressed_page_size;
-    if (!(packed >= 0 && packed <= MAX_PAGE_BYTES && bodyStart + packed <= end)) {
+    if (!(isSize(packed) && bodyStart + packed <= end)) {
       throw new RangeError(
         `a page of ${packed} bytes passes the limit of ${MAX_PAGE_BYTES} or its column's end`,
       );
     }
     const unpacked = header.uncompressed_page_size;
-    if (!(unpacked >= 0 && unpacked <= MAX_PAGE_BYTES)) {
+    if (!isSize(unpacked)) {
       throw new RangeError(
         `a page unpacks to ${unpacked} bytes, at most ${MAX_PAGE_BYTES} are read`,
       );
@@ -163,6 +163,11 @@ async function readPages(
     throw new RangeError(`the pages have ${firstRow} values, the row group has ${rows} rows`);
   }
   return { data, dictionary };
+}
+
+/** Thrift says each number's type itself: one that should have 32 bits may come as a bigint. */
+function isSize(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_PAGE_BYTES;
 }
 
 function checkedCount(header: PageHeader): number {

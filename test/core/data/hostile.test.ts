@@ -201,6 +201,18 @@ describe("parquet", () => {
     expect(() => checkThrift(new Uint8Array(100).fill(0x1c), 0)).toThrow("nested deeper");
   });
 
+  it("a size that comes as another type of number is refused", async () => {
+    const file = golden("plain-pages.parquet");
+    // The first page header: its type, then uncompressed and compressed size as i32, here the last as i64.
+    const at = file.findIndex((byte, i) => byte === 0x15 && file[i + 2] === 0x15 && i >= 4);
+    const last = file.indexOf(0x15, at + 4);
+    const patched = file.slice();
+    patched[last] = 0x16;
+    expect(await refusal(patched)).toMatch(
+      /^invalid_dataset: parquet: column "int8": a page of \d+/,
+    );
+  });
+
   it("a page header that claims very many values is refused before they are made", async () => {
     const file = golden("plain-pages.parquet");
     // The first page's num_values: i32 field 1 of the struct in field 5, zigzag.
