@@ -2,7 +2,15 @@ import { expect, test } from "vitest";
 import { codecNamed } from "../../../../src/collectives/codecs/named.ts";
 import type { CodecName } from "../../../../src/collectives/codecs/codec.ts";
 import { type SyncOptions, syncTrainer } from "../../../../src/train/modes/sync.ts";
-import { optimizerSettings, scheduleSettings } from "../../../../src/train/optimizer-options.ts";
+import type { Executor } from "../../../../src/train/executor.ts";
+import {
+  type OptimizerOptions,
+  type ScheduleOptions,
+  optimizerSettings,
+  scheduleSettings,
+} from "../../../../src/train/optimizer-options.ts";
+import { METRICS } from "../../../../src/train/replica.ts";
+import goldens from "../../../goldens/train/loop.json" with { type: "json" };
 import { layout, toyExecutor, toyLayout, toyVector } from "./toy.ts";
 import {
   type RankParts,
@@ -72,6 +80,61 @@ test.each([
     }
   },
 );
+
+test.each(
+  goldens.cases.map((golden) => [golden.optimizer.type, golden.schedule.type, golden] as const),
+)("whole runs end where torch's do: %s, %s", async (_, __, golden) => {
+  const settings = {
+    optimizer: optimizerSettings(golden.optimizer as OptimizerOptions),
+    schedule: scheduleSettings(golden.schedule as ScheduleOptions),
+    clipNorm: golden.clip ?? undefined,
+  };
+  for (const worldSize of [1, 3]) {
+    // 60 rows a step, however many ranks
+    const { vector, metrics } = await run({ worldSize }, settings, 60 / worldSize);
+    const expected = Float32Array.from(golden.vector);
+    expect(distance(vector.subarray(0, layout.parameters), expected)).toBeLessThan(1e-6);
+    const losses = Float32Array.from(metrics[0] ?? [], ({ loss }) => loss);
+    expect(distance(losses, Float32Array.from(golden.losses))).toBeLessThan(1e-6);
+    const norms = Float32Array.from(metrics[0] ?? [], ({ gradientNorm }) => gradientNorm ?? NaN);
+    if (golden.clip !== null) {
+      expect(distance(norms, Float32Array.from(golden.norms))).toBeLessThan(1e-6);
+    }
+  }
+});
+
+test("all ranks together send 2(N − 1) times the vector and its metrics in a step", async () => {
+  for (const algorithm of ["direct", "ring"] as const) {
+    const worldSize = 5;
+    const { collectives } = await run({ worldSize, algorithm });
+    const sent = collectives.reduce((sum, { counts }) => sum + counts.bytesSent, 0);
+    expect(sent).toBe(STEPS * 2 * (worldSize - 1) * 4 * (layout.length + METRICS));
+  }
+});
+
+test("a bucket is under way before the next one's gradients are there", async () => {
+  const sent: number[] = [];
+  const toy = toyExecutor();
+  const watched: Executor = {
+    ...toy,
+    gradients: (vector, batch, sink) =>
+      toy.gradients(vector, batch, {
+        ...sink,
+        ready: (end) => {
+          sink.ready?.(end);
+          sent.push(made.collectives[0]?.counts.messagesSent ?? NaN);
+        },
+      }),
+  };
+  const executor = (rank: number) => (rank === 0 ? watched : toy);
+  const made = world({ worldSize: 2, executor, trainer: sync() });
+  const of = plan({ worldSize: 2 });
+  await train(made, 1, (step, rank) => input(of, step, rank));
+  // the layout has 5 entries in 3 buckets
+  expect(sent.length).toBe(5);
+  expect(sent.at(0)).toBe(0);
+  expect(sent.at(-2)).toBeGreaterThan(0);
+});
 
 test("buffers are averaged over the ranks", async () => {
   const { vector } = await run({ worldSize: 3 }, {}, 20);
