@@ -4,7 +4,7 @@ import { ATTENTION_PARTS } from "./expand/attention.ts";
 import { RECURRENT_PARTS } from "./expand/cells.ts";
 import { CONTRIB_ATTENTION_PARTS } from "./expand/contrib-attention.ts";
 import { FUSED_PARTS } from "./expand/fused.ts";
-import { NORMALIZATION_PARTS } from "./expansions.ts";
+import { DEFINITIONS } from "./expand/definitions.ts";
 import type { Expansion, ExpansionTable, GradientRule, RuleTable } from "./rule.ts";
 import { ACTIVATION } from "./rules/activation.ts";
 import { CONVOLUTION } from "./rules/convolution.ts";
@@ -46,7 +46,7 @@ const EXPANSIONS: ExpansionTable = {
   ...ATTENTION_PARTS,
   ...CONTRIB_ATTENTION_PARTS,
   ...FUSED_PARTS,
-  ...NORMALIZATION_PARTS,
+  ...DEFINITIONS,
   ...RECURRENT_PARTS,
 };
 

@@ -119,7 +119,22 @@ const celuDerivative: Derivative = (c, node, x) =>
 
 const seluGamma = (node: Node): number => floatAttribute(node, "gamma", SELU_GAMMA);
 
+/** The gradient of what was kept, scaled as it was, by the mask that the node drew in this run. */
+const dropout: GradientRule = (c, node, [g = ""]) => {
+  const [, ratio] = node.inputs;
+  const kept = ratio ? sub(c, 1, castLike(c, ratio, g)) : 0.5;
+  return [where(c, c.output(1), div(c, g, kept), 0)];
+};
+
+/** 1 beyond ±lambd, 0 between. */
+const shrink: GradientRule = (c, node, [g = ""]) => {
+  const bound = floatAttribute(node, "lambd", 0.5);
+  return [where(c, greater(c, c.emit("Abs", [node.inputs[0]]), bound), g, 0)];
+};
+
 export const ACTIVATION: RuleTable = {
+  Dropout: dropout,
+  Shrink: shrink,
   Relu: relu,
   ThresholdedRelu: gate((c, node, x) => greater(c, x, alpha(node, 1))),
   LeakyRelu: leakyRelu,

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { differentiate } from "../../../src/autodiff/differentiate.ts";
 import { makeInt } from "../../../src/graph/attributes.ts";
-import { makeFloat32, makeInt64, makeNode } from "../../../src/graph/build.ts";
+import { makeFloat32, makeInt64, makeNode, makeTensor } from "../../../src/graph/build.ts";
 import { cloneModel } from "../../../src/graph/clone.ts";
 import type { Model, Node } from "../../../src/onnx/model.ts";
 import { modelBytes } from "../../../src/onnx/write-model.ts";
@@ -149,6 +149,27 @@ test("comparisons, ArgMax and Shape end the gradient's way", async () => {
   });
   const outputs = await run(result, { w: float32([3], [-1, 2, 3]) });
   expect(outputs[gradients.get("w") ?? ""]).toEqual([0, 3, 3]);
+});
+
+test("Dropout in training mode hands the gradient to what it kept in this run", async () => {
+  const graph = model(
+    [makeNode("Dropout", ["w", "ratio", "training"], ["d"]), sum("d")],
+    [],
+    [valueInfo("d", 1)],
+    [
+      makeFloat32("w", Array(64).fill(1)),
+      makeFloat32("ratio", [0.25], []),
+      makeTensor("training", 9, [], new Uint8Array([1])),
+    ],
+  );
+  const { model: result, gradients } = await differentiate(graph, {
+    loss: "loss",
+    parameters: ["w"],
+  });
+  const outputs = await run(result, { w: float32([64], Array(64).fill(1)) });
+  const kept = outputs["d"] ?? [];
+  expect(new Set(kept)).toEqual(new Set([0, Math.fround(4 / 3)]));
+  expect(outputs[gradients.get("w") ?? ""]).toEqual(kept);
 });
 
 test.each([

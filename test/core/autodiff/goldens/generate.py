@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import torch
 import torch.nn.functional as F
-from cases import Cases, node, positive, randn, spread
+from cases import Cases, node, positive, randn, rng, spread
 
 cases = Cases(pathlib.Path(__file__).parent / "rules.json")
 x = spread(3, 4)
@@ -149,6 +149,20 @@ cases.add("RMSNormalization by its parts", [
 for shape in ((2, 3, 4), (2, 3, 4, 3), (2, 3, 2, 3, 2)):
     cases.add(f"InstanceNormalization of rank {len(shape)}", [node("InstanceNormalization", ["x", "w", "b"], ["y"], epsilon=1e-4)], {"x": randn(*shape), "w": randn(3), "b": randn(3)}, lambda x, w, b: F.instance_norm(x, weight=w, bias=b, eps=1e-4), batch=["x"])
 cases.add("GroupNormalization", [node("GroupNormalization", ["x", "w", "b"], ["y"], num_groups=2)], {"x": randn(2, 4, 3, 2), "w": randn(4), "b": randn(4)}, lambda x, w, b: F.group_norm(x, 2, w, b), batch=["x"], opset=21)
+cases.add("RMSNormalization", [node("RMSNormalization", ["x", "w"], ["y"], axis=-1, epsilon=1e-4)], {"x": randn(2, 3, 8), "w": randn(8)}, lambda x, w: F.rms_norm(x, (8,), w, 1e-4), batch=["x"], opset=23)
+for p in (1, 2):
+    cases.add(f"LpNormalization, p {p}", [node("LpNormalization", ["x"], ["y"], axis=1, p=p)], {"x": randn(3, 4)}, lambda x, p=p: F.normalize(x, p, 1), batch=["x"])
+cases.add("MeanVarianceNormalization", [node("MeanVarianceNormalization", ["x"], ["y"])], {"x": randn(2, 3, 2, 2)}, lambda x: (x - x.mean((0, 2, 3), True)) / x.std((0, 2, 3), correction=0, keepdim=True), batch=["x"])
+for size in (3, 4):
+    cases.add(f"LRN of {size} channels", [node("LRN", ["x"], ["y"], size=size, alpha=0.5, beta=0.7, bias=1.5)], {"x": randn(2, 5, 2, 2)}, (lambda x: F.local_response_norm(x, 3, 0.5, 0.7, 1.5)) if size == 3 else (lambda x: x / (1.5 + 0.5 / 4 * sum(F.pad(x * x, (0, 0, 0, 0, 1, 2))[:, i : i + 5] for i in range(4))) ** 0.7), batch=["x"])
+cases.add("Shrink", [node("Shrink", ["x"], ["y"], lambd=0.3, bias=0.3)], {"x": spread(3, 4)}, lambda x: F.softshrink(x, 0.3))
+labels = np.array([2, 0, 3, 1])
+scores, places = randn(4, 4), rng.integers(0, 4, (4, 3))
+weights = np.array([1, 2, 0.5, 3], np.float32)
+for reduction in ("mean", "sum", "none"):
+    cases.add(f"SoftmaxCrossEntropyLoss, {reduction}", [node("SoftmaxCrossEntropyLoss", ["x", "l"], ["y"], reduction=reduction)], {"x": scores, "l": labels}, lambda x, l, r=reduction: F.cross_entropy(x, l, reduction=r), batch=["x", "l"])
+    cases.add(f"SoftmaxCrossEntropyLoss with weights and an index to ignore, {reduction}", [node("SoftmaxCrossEntropyLoss", ["x", "l", "w"], ["y"], reduction=reduction, ignore_index=3)], {"x": randn(4, 4, 3), "l": places}, lambda x, l, r=reduction: F.cross_entropy(x, l, torch.tensor(weights).to(x.dtype), reduction=r, ignore_index=3), {"w": weights})
+cases.add("NegativeLogLikelihoodLoss", [node("LogSoftmax", ["x"], ["p"], axis=1), node("NegativeLogLikelihoodLoss", ["p", "l"], ["y"])], {"x": scores, "l": labels}, lambda x, l: F.nll_loss(x.log_softmax(1), l), batch=["x", "l"])
 mean, variance = randn(3), positive(3)
 stats = {"mean": mean, "variance": variance}
 T = lambda v, like: torch.tensor(v).to(like.dtype)
