@@ -4,7 +4,10 @@ import type { Collective } from "../collectives/collective.ts";
 /** Σ x² in float64, added up in the order of the elements. */
 export function sumOfSquares(values: Float32Array): number {
   let sum = 0;
-  for (const value of values) sum += value * value;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? 0;
+    sum += value * value;
+  }
   return sum;
 }
 

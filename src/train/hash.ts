@@ -4,7 +4,8 @@
 export function hashWords(words: Uint32Array): string {
   let low = 0x9747b28c;
   let high = 0x3c6ef372;
-  for (const word of words) {
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? 0;
     const mixed = Math.imul(word, 0xcc9e2d51);
     const k = Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
     low = (Math.imul(((low ^ k) << 13) | ((low ^ k) >>> 19), 5) + 0xe6546b64) | 0;

@@ -188,7 +188,7 @@ export class Replica {
       }),
     );
     for (const { name, start, values } of entries) {
-      const bad = values.findIndex((value) => !Number.isFinite(value));
+      const bad = firstNonFinite(values);
       if (bad < 0) continue;
       throw new RangeError(
         `train: element ${start + bad} of ${name} is ${values[bad]} after step ${this.step}`,
@@ -242,6 +242,16 @@ export class Replica {
     const { buffer, byteOffset, length } = this.vector;
     return hashWords(new Uint32Array(buffer, byteOffset, length));
   }
+}
+
+/** The place of the first NaN or infinity, or −1. */
+function firstNonFinite(values: Float32Array): number {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? 0;
+    // only a finite number less itself is 0
+    if (value - value !== 0) return i;
+  }
+  return -1;
 }
 
 /** Copies what of the entry lies in the piece; gives its range, which may be empty. */
