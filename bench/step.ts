@@ -94,7 +94,7 @@ async function nativeStep(subject: StepModel): Promise<Step> {
     feeds[name] = new Tensor("float32", values, dims);
   }
   const loss = (outputs: InferenceSession.ReturnType): number =>
-    (outputs["loss"]?.data as Float32Array)[0] ?? Number.NaN;
+    (outputs["loss"]?.data as Float32Array | undefined)?.[0] ?? Number.NaN;
   return {
     gradient: async () => loss(await session.run(feeds)),
     step: async () => {

@@ -5,6 +5,7 @@
 import { makeInt64, opsetVersion } from "../graph/build.ts";
 import { cloneModel } from "../graph/clone.ts";
 import { constantTensor } from "../graph/constants.ts";
+import { makeDense } from "./dense.ts";
 import { inlineFunctions } from "./inline-functions.ts";
 import { type Inferred, inferTypes } from "../graph/infer.ts";
 import { Names, Scope } from "../graph/scope.ts";
@@ -31,8 +32,8 @@ export interface NormaliseOptions {
  * A copy of the model, ready for `defaultParameters` and `differentiate`; weights are shared with the original.
  *
  * Functions are inlined, Constant nodes become initializers, a weight that exporters reach through Identity
- * because it happened to equal another gets data of its own, initializers are no longer inputs, shape
- * arithmetic is folded, and nodes that no output needs are dropped. A first axis of unknown size is
+ * because it happened to equal another gets data of its own, sparse initializers become dense, initializers
+ * are no longer inputs, shape arithmetic is folded, and nodes that no output needs are dropped. A first axis of unknown size is
  * `batch`, in all inputs the same.
  *
  * @throws OnnxError `unsupported` when an op cannot be lifted to opset 18
@@ -41,6 +42,7 @@ export async function normalise(model: Model, options: NormaliseOptions = {}): P
   const result = cloneModel(model);
   inlineFunctions(result);
   if ((opsetVersion(result) ?? 0) < LOWEST_OPSET) await liftOpset(result, LOWEST_OPSET);
+  makeDense(result.graph);
   storeConstants(result);
   untie(result);
   const { graph } = result;

@@ -6,9 +6,10 @@ import { defaultParameters } from "../../../src/autodiff/parameters.ts";
 import { makeInt, makeInts, makeTensorAttribute } from "../../../src/graph/attributes.ts";
 import { makeFloat32, makeInt64, makeNode, opsetVersion } from "../../../src/graph/build.ts";
 import { elementCount } from "../../../src/onnx/data-type.ts";
-import type { FunctionDefinition, Model } from "../../../src/onnx/model.ts";
+import type { FunctionDefinition, Model, Tensor } from "../../../src/onnx/model.ts";
 import { readModel } from "../../../src/onnx/read-model.ts";
 import { MemorySource } from "../../../src/onnx/source.ts";
+import { readAll } from "../../../src/onnx/tensor-data.ts";
 import { modelBytes } from "../../../src/onnx/write-model.ts";
 import { float32, model, valueInfo } from "../runtime/models.ts";
 import { float32s, readCases, runtimes } from "./running.ts";
@@ -126,6 +127,25 @@ test("Constant nodes are initializers, equal weights behind Identity get data of
   expect([...graph.initializers.keys()]).toEqual(["a", "c", "b"]);
   expect(graph.inputs.map(({ name }) => name)).toEqual(["x"]);
   expect(graph.inputs[0]?.type).toMatchObject({ shape: ["batch", 2] });
+});
+
+test.each([
+  ["linear indices", [2], [1, 5]],
+  ["coordinates", [2, 2], [0, 1, 1, 2]],
+])("a sparse initializer with %s becomes a dense one", async (_, dims, places) => {
+  const sparse = model(
+    [makeNode("Add", ["x", "w"], ["y"])],
+    [valueInfo("x", 1, [2, 3])],
+    [valueInfo("y", 1)],
+  );
+  const indices = { ...makeInt64("", places), dims };
+  sparse.graph.sparseInitializers.push({ values: makeFloat32("w", [7, 8]), indices, dims: [2, 3] });
+  const { graph } = await normalise(sparse);
+  const tensor = graph.initializers.get("w");
+  expect(graph.sparseInitializers).toEqual([]);
+  expect(tensor?.dims).toEqual([2, 3]);
+  const bytes = await readAll((tensor as Tensor).data);
+  expect([...new Float32Array(bytes.slice().buffer)]).toEqual([0, 7, 0, 0, 0, 8]);
 });
 
 test("an older opset is lifted to 18, a newer one stays", async () => {
