@@ -5,6 +5,7 @@ import { HoneError, JobError } from "../../sdk/typescript/src/index.ts";
 import { addCompressCommands } from "./compress-command.ts";
 import { addDatasetCommands } from "./datasets-command.ts";
 import { addInspectCommand } from "./inspect-command.ts";
+import { addRunnerCommand } from "./runner-command.ts";
 import { addTrainCommand } from "./train-command.ts";
 
 const program = new Command("hone")
@@ -12,6 +13,7 @@ const program = new Command("hone")
   .exitOverride();
 addCompressCommands(program);
 addInspectCommand(program);
+addRunnerCommand(program);
 addDatasetCommands(program);
 addTrainCommand(program);
 

@@ -1,0 +1,36 @@
+/** @file One program for each kind of task; the edge, a page and a host run the same ones. */
+import type { Device } from "./device.ts";
+import type { TaskKind } from "./protocol.ts";
+import { type Perform, TaskFault } from "./runner.ts";
+import { benchmark } from "./tasks/benchmark.ts";
+import { calibrate } from "./tasks/calibrate.ts";
+import { evaluate } from "./tasks/evaluate.ts";
+import { verifyTask } from "./tasks/verify.ts";
+
+export type TaskProgram = (
+  device: Device,
+  ...parameters: Parameters<Perform>
+) => ReturnType<Perform>;
+
+const PROGRAMS: Partial<Record<TaskKind, TaskProgram>> = {
+  benchmark,
+  evaluate,
+  calibrate,
+  verify: verifyTask,
+};
+
+/** The kinds that there are programs for. */
+export const PERFORMED = Object.keys(PROGRAMS) as TaskKind[];
+
+/** @param devices the fastest first; a task that names back ends gets one of those */
+export function performOn(devices: readonly Device[]): Perform {
+  return async (task, kit) => {
+    const program = PROGRAMS[task.kind];
+    if (!program) throw new TaskFault(`this runner has no program for ${task.kind}`);
+    const wanted = task.spec["backend"];
+    const device =
+      wanted === undefined ? devices[0] : devices.find(({ backend }) => backend === wanted);
+    if (!device) throw new Error(`this runner has no back end ${JSON.stringify(wanted)}`);
+    return await program(device, task, kit);
+  };
+}

@@ -1,0 +1,86 @@
+/** @file A `Runtime` over ONNX Runtime's JavaScript API: the native build, and the WebGPU builds in a page and in Node. */
+import type {
+  InferenceSession,
+  InferenceSessionFactory,
+  Tensor,
+  TensorConstructor,
+} from "onnxruntime-common";
+import { DataType } from "../onnx/data-type.ts";
+import type { HostTensor, Runtime } from "./runtime.ts";
+
+export interface Api {
+  InferenceSession: InferenceSessionFactory;
+  Tensor: TensorConstructor;
+}
+
+export interface ApiRuntimeOptions {
+  name: string;
+  maxModelBytes: number;
+  /** For every session. */
+  session: InferenceSession.SessionOptions;
+}
+
+/** float16 is passed as the bits that it has. */
+const TYPES = {
+  float32: [DataType.float32, Float32Array],
+  float64: [DataType.float64, Float64Array],
+  float16: [DataType.float16, Uint16Array],
+  int64: [DataType.int64, BigInt64Array],
+  uint64: [DataType.uint64, BigUint64Array],
+  int32: [DataType.int32, Int32Array],
+  uint32: [DataType.uint32, Uint32Array],
+  int16: [DataType.int16, Int16Array],
+  uint16: [DataType.uint16, Uint16Array],
+  int8: [DataType.int8, Int8Array],
+  uint8: [DataType.uint8, Uint8Array],
+  bool: [DataType.bool, Uint8Array],
+} as const;
+type TypeName = keyof typeof TYPES;
+
+/** Sessions of one API; outputs are copied to host memory. */
+export function apiRuntime(api: Api, { name, maxModelBytes, session }: ApiRuntimeOptions): Runtime {
+  return {
+    name,
+    maxModelBytes,
+    async load(model) {
+      const opened = await api.InferenceSession.create(model, session);
+      return {
+        inputNames: opened.inputNames,
+        outputNames: opened.outputNames,
+        async run(feeds) {
+          const tensors = Object.entries(feeds).map(([input, tensor]) => [
+            input,
+            toApi(api, tensor),
+          ]);
+          const outputs = await opened.run(Object.fromEntries(tensors));
+          const host: Record<string, HostTensor> = {};
+          for (const [output, tensor] of Object.entries(outputs))
+            host[output] = await toHost(tensor);
+          return host;
+        },
+        release: async () => await opened.release(),
+      };
+    },
+  };
+}
+
+function toApi({ Tensor }: Api, { dataType, dims, bytes }: HostTensor): Tensor {
+  const name = (Object.keys(TYPES) as TypeName[]).find((key) => TYPES[key][0] === dataType);
+  if (!name) throw new TypeError(`runtime: no tensors of type ${dataType}`);
+  const data = new TYPES[name][1](bytes.slice().buffer);
+  // The bindings read float16 from a Uint16Array, which the constructor would turn into a Float16Array.
+  if (name === "float16") {
+    return Object.assign(new Tensor("uint16", data as never, dims), { type: name });
+  }
+  return new Tensor(name, data as never, dims);
+}
+
+async function toHost(tensor: Tensor): Promise<HostTensor> {
+  const type = TYPES[tensor.type as TypeName];
+  if (!type) throw new TypeError(`runtime: no tensors of type ${tensor.type}`);
+  const { buffer, byteOffset, byteLength } = (await tensor.getData()) as Uint8Array;
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength).slice();
+  const host = { dataType: type[0], dims: [...tensor.dims], bytes };
+  tensor.dispose();
+  return host;
+}
