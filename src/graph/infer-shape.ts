@@ -48,40 +48,58 @@ function at(shape: Shape, index: number): Dimension {
   return index < 0 ? 1 : shape[index];
 }
 
-/** The product; a symbol times 1 is the symbol, other products of symbols are unknown. */
-export function product(dims: readonly Dimension[]): Dimension {
-  let size = 1;
-  let symbol: string | undefined;
+/** Between the factors of a product of symbols, as in `4·N·T`; no exporter's symbols have it. */
+const TIMES = "·";
+
+/** Several sizes multiplied: a number and symbols. */
+interface Factors {
+  size: number;
+  symbols: string[];
+}
+
+function factors(dims: readonly Dimension[]): Factors | undefined {
+  const result: Factors = { size: 1, symbols: [] };
   for (const dim of dims) {
     if (dim === undefined) return undefined;
-    if (typeof dim === "number") size *= dim;
-    else if (symbol === undefined) symbol = dim;
-    else return undefined;
+    if (typeof dim === "number") result.size *= dim;
+    else {
+      for (const factor of dim.split(TIMES)) {
+        if (dim !== factor && /^\d+$/.test(factor)) result.size *= Number(factor);
+        else result.symbols.push(factor);
+      }
+    }
   }
-  if (symbol === undefined || size === 0) return size;
-  return size === 1 ? symbol : undefined;
+  return result;
+}
+
+/** More are not followed: a graph can double their number with every node. */
+const MAX_SYMBOLS = 8;
+
+/** The symbols in order, so that equal products are equal strings. */
+function multiplied({ size, symbols }: Factors): Dimension {
+  if (symbols.length === 0 || size === 0) return size;
+  if (symbols.length > MAX_SYMBOLS || !Number.isSafeInteger(size) || size < 0) return undefined;
+  return [...(size === 1 ? [] : [String(size)]), ...symbols.toSorted()].join(TIMES);
+}
+
+/** The product; with symbols among the sizes it is a symbol too: `4·N·T`. */
+export function product(dims: readonly Dimension[]): Dimension {
+  const known = factors(dims);
+  return known && multiplied(known);
 }
 
 /** The dimension that makes `[...known, result]` hold as many elements as `source`; symbols on both sides cancel. */
 export function quotient(source: readonly Dimension[], known: readonly Dimension[]): Dimension {
-  const left = [...source];
-  let divisor = 1;
-  for (const dim of known) {
-    if (typeof dim === "number") divisor *= dim;
-    else {
-      const match = dim === undefined ? -1 : left.indexOf(dim);
-      if (match < 0) return undefined;
-      left.splice(match, 1);
-    }
+  const left = factors(source);
+  const right = factors(known);
+  if (!left || !right) return undefined;
+  for (const symbol of right.symbols) {
+    const match = left.symbols.indexOf(symbol);
+    if (match < 0) return undefined;
+    left.symbols.splice(match, 1);
   }
-  const symbols = left.filter((dim) => typeof dim !== "number");
-  const size = left.reduce<number>(
-    (total, dim) => (typeof dim === "number" ? total * dim : total),
-    1,
-  );
-  if (divisor === 0 || size % divisor !== 0) return undefined;
-  if (symbols.length === 0) return size / divisor;
-  return symbols.length === 1 && size === divisor ? symbols[0] : undefined;
+  if (right.size === 0 || left.size % right.size !== 0) return undefined;
+  return multiplied({ size: left.size / right.size, symbols: left.symbols });
 }
 
 /** `a + b`; a symbol plus 0 is the symbol. */

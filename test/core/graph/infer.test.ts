@@ -154,6 +154,21 @@ describe("shapes that the graph computes", () => {
       [
         ["N", "T", 2],
         [-1, 2],
+        ["N·T", 2],
+      ],
+      [
+        [12, "N", 32],
+        [12, -1, 8],
+        [12, "4·N", 8],
+      ],
+      [
+        ["4·N", 12, 8],
+        [-1, 4, 12, 8],
+        ["N", 4, 12, 8],
+      ],
+      [
+        ["T", "N"],
+        [-1, 2],
         [undefined, 2],
       ],
       [
@@ -169,6 +184,20 @@ describe("shapes that the graph computes", () => {
       expect((await inferred(subject)).shape("y")).toEqual(expected);
     }
   });
+});
+
+test("products of symbols do not grow without end", async () => {
+  const squares = Array.from({ length: 40 }, (_, i) => [
+    node("Shape", i === 0 ? "x" : `full${i}`, `s${i}`),
+    node("ReduceProd", `s${i}`, `p${i}`),
+    node("Concat", `p${i} p${i}`, `t${i}`, makeInt("axis", 0)),
+    node("ConstantOfShape", `t${i}`, i === 39 ? "y" : `full${i + 1}`),
+  ]);
+  const subject = model(13, squares.flat(), [info("x", ["N", 2])]);
+  const { shape } = await inferred(subject);
+  expect(shape("full1")).toEqual(["2·N", "2·N"]);
+  expect(shape("full2")).toEqual(["4·N·N", "4·N·N"]);
+  expect(shape("y")).toEqual([undefined, undefined]);
 });
 
 describe("broadcasting", () => {
