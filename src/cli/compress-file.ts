@@ -95,7 +95,13 @@ async function byJob(
   }
 }
 
-async function fetchModel(hone: Hone, id: string, output: string, bar: ProgressBar): Promise<void> {
+/** Writes a stored model to `output`, and its external data beside it. */
+export async function fetchModel(
+  hone: Hone,
+  id: string,
+  output: string,
+  bar: ProgressBar,
+): Promise<void> {
   const { bytes: total, external_data } = await hone.models.get(id);
   const external = external_data.reduce((sum, file) => sum + file.bytes, 0);
   const files = [

@@ -15,9 +15,12 @@ export class RankMeter {
   readonly #stepsPerRow: number;
   readonly #rows: MetricsRow[] = [];
   #open: MetricsRow | undefined;
+  /** Since the job heard of the last ones. */
   #steps = 0;
   readonly #times: StepTimes = { total: 0, compute: 0, rows: 0 };
   #staleness: number | undefined;
+  /** The job has heard of the steps: the next one begins the counts anew. */
+  #isTold = false;
 
   constructor(stepsPerRow: number) {
     this.#stepsPerRow = stepsPerRow;
@@ -25,6 +28,7 @@ export class RankMeter {
 
   /** @param counted false where another rank tells of the same rows */
   add(metrics: StepMetrics, times: StepTimes, counted: boolean): void {
+    if (this.#isTold) this.#beginAnew();
     this.#steps++;
     this.#times.total += times.total;
     this.#times.compute += times.compute;
@@ -67,9 +71,14 @@ export class RankMeter {
   /** The job has heard of so many rows. */
   told(rows: number): void {
     this.#rows.splice(0, rows);
+    this.#isTold = true;
+  }
+
+  #beginAnew(): void {
     this.#steps = 0;
     Object.assign(this.#times, { total: 0, compute: 0, rows: 0 });
     this.#staleness = undefined;
+    this.#isTold = false;
   }
 
   figures(rank: number, step: number, bytesSent: number): RankFigures {
