@@ -58,7 +58,7 @@ test.each([
 ] satisfies [string, Settings][])(
   "N ranks train like one with a batch N times as large: %s",
   async (_, settings) => {
-    for (const worldSize of [2, 3, 4, 7]) {
+    for (const worldSize of [2, 3, 7, 16]) {
       // the ranks' rows of a step, in one batch
       const of = plan({ worldSize });
       const alone = world({ worldSize: 1, trainer: sync(settings) });
