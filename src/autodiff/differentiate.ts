@@ -5,6 +5,7 @@ import { inferTypes } from "../graph/infer.ts";
 import { nodeLabel } from "../graph/weights.ts";
 import type { Model, Node, ValueInfo } from "../onnx/model.ts";
 import { clearTrainingMode, computeBatchStatistics } from "./batch-statistics.ts";
+import { type Composite, findComposites } from "./composites.ts";
 import { expandNodes } from "./expand.ts";
 import { GradientGraph, isFloatType, isSingle } from "./gradient-graph.ts";
 import { reachedFrom, reaching } from "./paths.ts";
@@ -64,8 +65,13 @@ export async function differentiate(
   const open = new Set(parameters);
   const uses = lastUses(path, open);
   seed(graph, loss);
+  const composites = findComposites(graph, result.graph);
+  const within = new Set<Node>();
   for (const node of path.toReversed()) {
-    differentiateNode(graph, node);
+    const composite = composites.get(node);
+    for (const part of composite?.nodes ?? []) within.add(part);
+    if (composite) differentiateComposite(graph, node, composite);
+    else if (!within.has(node)) differentiateNode(graph, node);
     for (const name of uses.get(node) ?? []) order.push(name);
   }
   order.push(...parameters.filter((name) => !order.includes(name)));
@@ -163,6 +169,13 @@ function differentiateNode(graph: GradientGraph, node: Node): void {
     const gradient = gradients[i];
     if (gradient !== undefined && graph.needsGradient(name)) graph.contribute(name, gradient);
   });
+}
+
+function differentiateComposite(graph: GradientGraph, node: Node, composite: Composite): void {
+  const gradient = graph.gradient(node.outputs[0] ?? "");
+  if (gradient === undefined) return;
+  graph.node = node;
+  graph.contribute(composite.input, composite.gradient(graph, gradient));
 }
 
 /** Gives each gradient its output's name, by renaming where one can, so that no bytes are copied. */

@@ -9,30 +9,30 @@ import type { GradientContext, MaybeValue } from "./rule.ts";
 export class GradientGraph extends GraphEmitter implements GradientContext {
   /** Values that the walk wants a gradient of. */
   wanted: ReadonlySet<string> = new Set();
-  readonly #parts = new Map<string, string[]>();
+  readonly #sums = new Map<string, string>();
 
   needsGradient(name: MaybeValue): name is string {
     return name !== undefined && this.wanted.has(name);
   }
 
-  /** Adds a part of the gradient of `name`. */
+  /** Adds a part of the gradient of `name`: at once, so that no part is kept for longer than it must be. */
   contribute(name: string, gradient: string): void {
     const { shape } = this.type(name);
     // The shape of a gradient is that of its value, which is often known better.
     if (shape) this.setType(gradient, { ...this.type(gradient), shape });
-    const parts = this.#parts.get(name);
-    if (parts) parts.push(gradient);
-    else this.#parts.set(name, [gradient]);
+    const before = this.#sums.get(name);
+    if (before === undefined) {
+      this.#sums.set(name, gradient);
+      return;
+    }
+    const sum = this.emit("Add", [before, gradient]);
+    this.setType(sum, this.type(before));
+    this.#sums.set(name, sum);
   }
 
-  /** The sum of what was contributed to `name`, `undefined` if nothing was. Later contributions are lost. */
+  /** The sum of what was contributed to `name`, `undefined` if nothing was. */
   gradient(name: string): string | undefined {
-    const parts = this.#parts.get(name);
-    if (!parts || parts.length === 1) return parts?.[0];
-    const sum = this.emit(parts.length === 2 ? "Add" : "Sum", parts);
-    this.setType(sum, this.type(parts[0] ?? ""));
-    this.#parts.set(name, [sum]);
-    return sum;
+    return this.#sums.get(name);
   }
 
   output(index: number): string {

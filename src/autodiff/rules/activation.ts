@@ -22,10 +22,9 @@ import {
   tanh,
   where,
 } from "../arithmetic.ts";
+import { geluGradient } from "../composites.ts";
 import type { Emitter, GradientRule, RuleTable } from "../rule.ts";
 
-const SQRT_HALF = Math.SQRT1_2;
-const INVERSE_SQRT_TWO_PI = 1 / Math.sqrt(2 * Math.PI);
 /** Of Gelu's tanh form: tanh(√(2/π)(x + 0.044715 x³)). */
 const GELU_SCALE = Math.sqrt(2 / Math.PI);
 const GELU_CUBIC = 0.044715;
@@ -76,13 +75,14 @@ const prelu: GradientRule = (c, node, [g = ""]) => {
   ];
 };
 
-/** y = Φ(x)·x has y′ = Φ(x) + x·φ(x). */
-function geluDerivative(c: Emitter, node: Node, x: string): string {
-  if (stringAttribute(node, "approximate", "none") === "tanh") return geluTanhDerivative(c, x);
-  const cdf = mul(c, add(c, c.emit("Erf", [mul(c, x, SQRT_HALF)]), 1), 0.5);
-  const pdf = mul(c, exp(c, mul(c, square(c, x), -0.5)), INVERSE_SQRT_TWO_PI);
-  return add(c, cdf, mul(c, x, pdf));
-}
+const gelu: GradientRule = (c, node, [g = ""]) => {
+  const [x = ""] = node.inputs;
+  if (stringAttribute(node, "approximate", "none") === "tanh") {
+    return [mul(c, g, geluTanhDerivative(c, x))];
+  }
+  const u = mul(c, x, Math.SQRT1_2);
+  return [geluGradient(c, g, x, u, add(c, c.emit("Erf", [u]), 1))];
+};
 
 function geluTanhDerivative(c: Emitter, x: string): string {
   const squared = square(c, x);
@@ -162,7 +162,7 @@ export const ACTIVATION: RuleTable = {
     const inner = add(c, mul(c, x, 1 / 3), 0.5);
     return where(c, greater(c, x, 3), 1, where(c, less(c, x, -3), 0, inner));
   }),
-  Gelu: pointwise(geluDerivative),
+  Gelu: gelu,
   Swish: pointwise(swishDerivative),
   Mish: pointwise((c, _, x) => mishDerivative(c, x)),
   Erf: pointwise((c, _, x) => mul(c, exp(c, neg(c, square(c, x))), 2 / Math.sqrt(Math.PI))),

@@ -54,6 +54,12 @@ cases.add("Celu with alpha", [node("Celu", ["x"], ["y"], alpha=0.7)], {"x": x}, 
 cases.add("Selu with alpha and gamma", [node("Selu", ["x"], ["y"], alpha=1.5, gamma=1.2)], {"x": x}, lambda x: 1.2 * torch.where(x > 0, x, 1.5 * (x.exp() - 1)))
 cases.add("Gelu by tanh", [node("Gelu", ["x"], ["y"], approximate="tanh")], {"x": spread(4, 8)}, lambda x: F.gelu(x, approximate="tanh"))
 cases.add("Gelu at large values", [node("Gelu", ["x"], ["y"])], {"x": spread(4, 8) * 5}, lambda x: F.gelu(x))
+half, one, root = np.array(0.5, np.float32), np.array(1, np.float32), np.array(np.sqrt(2), np.float32)
+PARTS = [node("Div", ["x", "root"], ["u"]), node("Erf", ["u"], ["e"]), node("Add", ["e", "one"], ["e1"])]
+cases.add("Gelu by its parts, half last", [*PARTS, node("Mul", ["x", "e1"], ["p"]), node("Mul", ["p", "half"], ["y"])], {"x": spread(4, 8)}, lambda x: F.gelu(x), {"half": half, "one": one, "root": root}, batch=["x"])
+cases.add("Gelu by its parts, half first", [node("Mul", ["half", "x"], ["h"]), *PARTS, node("Mul", ["h", "e1"], ["y"])], {"x": spread(4, 8)}, lambda x: F.gelu(x), {"half": half, "one": one, "root": root})
+cases.add("Gelu by its parts, one of which is used elsewhere", [*PARTS, node("Mul", ["x", "e1"], ["p"]), node("Mul", ["p", "half"], ["q"]), node("Add", ["q", "e1"], ["y"])], {"x": spread(4, 8)}, lambda x: F.gelu(x) + 1 + torch.erf(x / 2**0.5), {"half": half, "one": one, "root": root})
+cases.add("Erf that is no Gelu", [*PARTS, node("Mul", ["x", "e1"], ["p"]), node("Mul", ["p", "half"], ["y"])], {"x": spread(4, 8)}, lambda x: 0.7 * x * (1 + torch.erf(x / 2**0.5)), {"half": np.array(0.7, np.float32), "one": one, "root": root})
 cases.add("PRelu per channel", [node("PRelu", ["x", "s"], ["y"])], {"x": spread(2, 3, 2, 2), "s": randn(3, 1, 1)}, lambda x, s: torch.where(x > 0, x, x * s), batch=["x"])
 cases.add("PRelu with one slope", [node("PRelu", ["x", "s"], ["y"])], {"x": spread(2, 3), "s": randn(1)}, lambda x, s: torch.where(x > 0, x, x * s))
 cases.add("x times Sigmoid", [node("Sigmoid", ["x"], ["s"]), node("Mul", ["x", "s"], ["y"])], {"x": x}, lambda x: F.silu(x))
