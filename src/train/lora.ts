@@ -2,9 +2,9 @@
  * @file Low-rank adapters (Hu et al. 2021) on MatMul and Gemm: x·W + s·(x·A)·B with s = alpha / rank, of
  * which only A and B are trained. A starts uniform in ±1/√K, B at zero, so the first step changes nothing.
  */
-import { readBy } from "../autodiff/paths.ts";
 import { floatAttribute, intAttribute } from "../graph/attributes.ts";
-import { nodeLabel } from "../graph/weights.ts";
+import { Scope } from "../graph/scope.ts";
+import { findWeights, nodeLabel, type WeightUse } from "../graph/weights.ts";
 import { DataType } from "../onnx/data-type.ts";
 import type { Node, Tensor } from "../onnx/model.ts";
 import type { ForwardGraph } from "./forward-graph.ts";
@@ -28,23 +28,29 @@ export interface Adapter {
   scale: number;
 }
 
+/** A product by a stored matrix. */
+interface Product {
+  weight: Tensor;
+  /** The product is by the transpose of what is stored. */
+  transposed: boolean;
+  /** Something else reads the weight too (tied embeddings), and would change when it is merged. */
+  isTied: boolean;
+}
+
 /**
  * Adds adapters to the graph and declares their inputs.
  * @throws RangeError when a pattern matches no MatMul or Gemm with a weight, or there is none at all
  */
 export function addAdapters(forward: ForwardGraph, settings: LoraSettings): Adapter[] {
-  const products = forward.model.graph.nodes.filter(
-    (node) => weightOf(forward, node) !== undefined,
-  );
-  const chosen = chooseProducts(forward, products, settings);
+  const chosen = chooseProducts(findProducts(forward), settings);
   const adapters = new Map<string, Adapter>();
   forward.rewrite((node) => {
-    const weight = chosen.has(node) ? weightOf(forward, node) : undefined;
-    if (!weight) return true;
-    let adapter = adapters.get(weight.name);
+    const product = chosen.get(node);
+    if (!product) return true;
+    let adapter = adapters.get(product.weight.name);
     if (!adapter) {
-      adapter = makeAdapter(forward, node, weight, settings);
-      adapters.set(weight.name, adapter);
+      adapter = makeAdapter(forward, product, settings);
+      adapters.set(product.weight.name, adapter);
     }
     addProduct(forward, node, adapter);
     return false;
@@ -52,48 +58,66 @@ export function addAdapters(forward: ForwardGraph, settings: LoraSettings): Adap
   return [...adapters.values()];
 }
 
+/** MatMul and Gemm by a stored float32 matrix from the right, also behind Transpose. */
+function findProducts({ model }: ForwardGraph): Map<Node, Product> {
+  const products = new Map<Node, Product>();
+  for (const { tensor, holder, uses, isOutput } of findWeights(Scope.of(model.graph))) {
+    if (holder || tensor.dims.length !== 2) continue;
+    const own = uses.filter(isProduct);
+    const isTied = isOutput || own.length < uses.length;
+    const kinds = own.map(
+      ({ node, permutation }) =>
+        (intAttribute(node, "transB", 0) !== 0) !== (permutation !== undefined),
+    );
+    // One adapter serves products that all read the weight the same way round.
+    const isMixed = new Set(kinds).size > 1;
+    own.forEach(({ node }, i) =>
+      products.set(node, {
+        weight: tensor,
+        transposed: kinds[i] === true,
+        isTied: isTied || isMixed,
+      }),
+    );
+  }
+  return products;
+}
+
+function isProduct({ node, input }: WeightUse): boolean {
+  if (node.domain !== "" || input !== 1) return false;
+  if (node.opType === "MatMul") return true;
+  return node.opType === "Gemm" && intAttribute(node, "transA", 0) === 0;
+}
+
 function chooseProducts(
-  forward: ForwardGraph,
-  products: readonly Node[],
+  products: ReadonlyMap<Node, Product>,
   { target }: LoraSettings,
-): Set<Node> {
-  const names = (node: Node): string[] => [node.name, weightOf(forward, node)?.name ?? ""];
+): Map<Node, Product> {
+  const namesOf = (node: Node, { weight }: Product): string[] => [node.name, weight.name];
+  const known = [...products].flatMap(([node, product]) => namesOf(node, product));
   const wanted = new Set(
     selectNames(
       "MatMul or Gemm with a stored weight",
       target ?? ["*"],
-      [...new Set(products.flatMap(names))].filter((name) => name !== ""),
+      known.filter((name) => name !== ""),
     ),
   );
-  // A weight that is read in other ways too (tied embeddings) would change there when it is merged.
-  const others = new Set(
-    forward.model.graph.nodes.filter((node) => !products.includes(node)).flatMap(readBy),
+  const chosen = [...products].filter(([node, product]) =>
+    namesOf(node, product).some((name) => wanted.has(name)),
   );
-  const chosen = products.filter((node) => names(node).some((name) => wanted.has(name)));
-  const tied = chosen.find((node) => others.has(weightOf(forward, node)?.name ?? ""));
+  const tied = chosen.find(([, { isTied }]) => isTied);
   if (tied && target) {
     throw new RangeError(
-      `train: lora: the weight of ${nodeLabel(tied)} is read by other nodes too, which a merged adapter would change`,
+      `train: lora: the weight of ${nodeLabel(tied[0])} is read by other nodes too, which a merged adapter would change`,
     );
   }
-  return new Set(chosen.filter((node) => !others.has(weightOf(forward, node)?.name ?? "")));
-}
-
-/** The stored float32 matrix that a product multiplies by from the right. */
-function weightOf({ model }: ForwardGraph, node: Node): Tensor | undefined {
-  if (node.domain !== "" || (node.opType !== "MatMul" && node.opType !== "Gemm")) return undefined;
-  if (intAttribute(node, "transA", 0) !== 0) return undefined;
-  const tensor = model.graph.initializers.get(node.inputs[1] ?? "");
-  return tensor?.dims.length === 2 && tensor.dataType === DataType.float32 ? tensor : undefined;
+  return new Map(chosen.filter(([, { isTied }]) => !isTied));
 }
 
 function makeAdapter(
   { model, emitter }: ForwardGraph,
-  node: Node,
-  weight: Tensor,
+  { weight, transposed }: Product,
   { rank, alpha }: LoraSettings,
 ): Adapter {
-  const transposed = node.opType === "Gemm" && intAttribute(node, "transB", 0) !== 0;
   const [rows = 1, columns = 1] = weight.dims;
   const [inner, outer] = transposed ? [columns, rows] : [rows, columns];
   const a = emitter.names.fresh(`${weight.name}.lora_A`);

@@ -7,6 +7,8 @@ import type { Runtime } from "../../../src/runtime/runtime.ts";
 import { entryValues } from "../../../src/train/layout.ts";
 import golden from "../../goldens/train/steps.json" with { type: "json" };
 import { model, uniform, valueInfo } from "../runtime/models.ts";
+import { trainingSettings } from "../../../src/train/options.ts";
+import { buildStep } from "../../../src/train/step-model.ts";
 import { batchesOf, open, plan, weightsOf } from "./plans.ts";
 import { floats, relativeError, run, tensor, train, vectorFeeds } from "./stepping.ts";
 
@@ -78,7 +80,35 @@ describe("adapters", () => {
     expect(Math.min(...values)).toBeLessThan(-0.7 * bound);
   });
 
-  it("merged give what they gave beside MatMul of any rank, Gemm with alpha, and a shared weight", async () => {
+  it("leave a weight alone that something else reads too", async () => {
+    const tied = model(
+      [
+        makeNode("Gather", ["table", "x"], ["h"], { name: "embed" }),
+        makeNode("MatMul", ["h", "w"], ["g"], { name: "middle" }),
+        makeNode("Transpose", ["table"], ["turned"], { name: "turn" }),
+        makeNode("MatMul", ["g", "turned"], ["y"], { name: "head" }),
+      ],
+      [valueInfo("x", 7, ["N"])],
+      [valueInfo("y", 1, ["N", 5])],
+      [
+        makeFloat32("table", [...uniform(15, 1, 1)], [5, 3]),
+        makeFloat32("w", [...uniform(9, 1, 2)], [3, 3]),
+      ],
+      17,
+    );
+    const fields = {
+      x: { dtype: "int64", shape: [] },
+      "hone.label": { dtype: "int64", shape: [] },
+    } as const;
+    const { layout } = await buildStep(tied, trainingSettings({ lora: true }), { fields });
+    expect(layout.entries.map(({ name }) => name)).toEqual(["w.lora_B", "w.lora_A"]);
+    const asked = trainingSettings({ lora: { target: ["head"] } });
+    await expect(buildStep(tied, asked, { fields })).rejects.toThrow(
+      `lora: the weight of MatMul "head" is read by other nodes too`,
+    );
+  });
+
+  it("merged give what they gave beside MatMul of any rank, Gemm with alpha, a shared weight and one behind Transpose", async () => {
     const weight = (name: string, dims: number[], seed: number) =>
       makeFloat32(
         name,
@@ -100,6 +130,7 @@ describe("adapters", () => {
           name: "mean",
           attributes: [makeInt("keepdims", 0)],
         }),
+        makeNode("Transpose", ["stored"], ["b"], { name: "turn" }),
         makeNode("Gemm", ["m", "b", "c"], ["y"], {
           name: "gemm",
           attributes: [
@@ -110,12 +141,18 @@ describe("adapters", () => {
       ],
       [valueInfo("x", 1, ["N", 3, 6])],
       [valueInfo("y", 1, ["N", 4])],
-      [weight("a", [6, 6], 1), weight("b", [6, 4], 2), weight("c", [4], 3), makeInt64("axes", [1])],
+      [
+        weight("a", [6, 6], 1),
+        weight("stored", [4, 6], 2),
+        weight("c", [4], 3),
+        makeInt64("axes", [1]),
+      ],
       18,
     );
     const { evaluate, layout, initial, finish } = await plan(subject, [3, 6], {
       lora: { rank: 2 },
     });
+    expect(layout.entries).toHaveLength(4);
     const vector = await initial();
     uniform(vector.length, 0.5, 7).forEach((value, i) => (vector[i] = value));
     const batch = {

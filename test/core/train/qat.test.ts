@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 
+import { makeFloat32, makeNode } from "../../../src/graph/build.ts";
 import type { Model } from "../../../src/onnx/model.ts";
 import { readAll } from "../../../src/onnx/tensor-data.ts";
 import { nodeRuntime } from "../../../src/runtime/node.ts";
@@ -8,6 +9,7 @@ import { entryValues, type Layout } from "../../../src/train/layout.ts";
 import type { TrainingOptions } from "../../../src/train/options.ts";
 import type { StepPlan } from "../../../src/train/step-model.ts";
 import golden from "../../goldens/train/steps.json" with { type: "json" };
+import { model, uniform, valueInfo } from "../runtime/models.ts";
 import { nativeRuntime } from "../runtime/native.ts";
 import { batchesOf, open, plan, type Run, weightsOf } from "./plans.ts";
 import { type Feeds, floats, relativeError, run, train, vectorFeeds } from "./stepping.ts";
@@ -128,6 +130,35 @@ describe("the result is a QDQ model", () => {
       `the range of "x" is not known: no step has seen it`,
     );
   });
+});
+
+it("a weight behind Transpose is rounded where it is stored, per channel of the product", async () => {
+  const values = [...uniform(24, 1, 1)];
+  const subject = model(
+    [
+      makeNode("Transpose", ["w"], ["turned"], { name: "turn" }),
+      makeNode("MatMul", ["x", "turned"], ["y"], { name: "product" }),
+    ],
+    [valueInfo("x", 1, ["N", 6])],
+    [valueInfo("y", 1, ["N", 4])],
+    [makeFloat32("w", values, [4, 6])],
+    17,
+  );
+  const { initial, finish, layout } = await plan(subject, [6], { qat: { activations: "none" } });
+  expect(layout.entries.map(({ name }) => name)).toEqual(["w"]);
+  const { graph } = await finish(await initial());
+  expect(graph.nodes.map(({ opType }) => opType)).toEqual([
+    "DequantizeLinear",
+    "Transpose",
+    "MatMul",
+  ]);
+  expect(graph.initializers.has("w")).toBe(false);
+  const scales = (await weightsOf({ ...subject, graph })).get("w_scale");
+  const right = [0, 1, 2, 3].map((channel) => {
+    const row = values.slice(6 * channel, 6 * channel + 6).map(Math.abs);
+    return Math.fround(Math.max(...row) / 127);
+  });
+  expect([...(scales ?? [])]).toEqual(right);
 });
 
 it("an evaluation before the first step sees the activations as they are", async () => {
