@@ -1,5 +1,6 @@
 /** @file A network that delays, reorders, duplicates and loses messages, alike for the same seed. */
 import type { Carry } from "./memory-transport.ts";
+import { generator } from "./random.ts";
 
 export interface BadNetworkOptions {
   readonly seed: number;
@@ -39,15 +40,4 @@ export function badNetwork({ seed, duplicated = 0, lost = 0, turn }: BadNetworkO
       put(attempt);
       if (random() < duplicated) put(() => void deliver().catch(() => {}));
     });
-}
-
-/** Mulberry32: uniform in [0, 1). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -214,7 +214,9 @@ export class Step {
 
   /** A window of its own to that peer. */
   lane(to: number): Lane {
-    const lane = new Lane(this.#transport, to, this.#onProgress, (error) => this.group.fail(error));
+    const { chunkLength } = this.group;
+    const onFailure = (error: Error) => this.group.fail(error);
+    const lane = new Lane(this.#transport, to, chunkLength, this.#onProgress, onFailure);
     this.#lanes.push(lane);
     return lane;
   }

@@ -7,16 +7,20 @@ export class Lane {
   readonly #transport: Transport;
   readonly #onProgress: () => void;
   readonly #onFailure: (error: Error) => void;
-  readonly #underWay: Promise<void>[] = [];
+  readonly #mostElements: number;
+  readonly #underWay: { readonly sent: Promise<void>; readonly elements: number }[] = [];
+  #elements = 0;
 
   constructor(
     transport: Transport,
     to: number,
+    chunkLength: number,
     onProgress: () => void,
     onFailure: (error: Error) => void,
   ) {
     this.#transport = transport;
     this.to = to;
+    this.#mostElements = WINDOW * chunkLength;
     this.#onProgress = onProgress;
     this.#onFailure = onFailure;
   }
@@ -26,9 +30,11 @@ export class Lane {
     return this.#underWay.length > 0;
   }
 
-  /** Resolves when the window has room. @throws what the oldest message under way ended with */
+  /** Resolves when the window has room: for chunks, or for as much of what is smaller. @throws what the oldest message under way ended with */
   async ready(): Promise<void> {
-    while (this.#underWay.length >= WINDOW) await this.#oldest();
+    while (this.#underWay.length >= WINDOW && this.#elements >= this.#mostElements) {
+      await this.#oldest();
+    }
   }
 
   /** Sends at once; the payload may be reused when this returns. */
@@ -36,7 +42,8 @@ export class Lane {
     const sent = this.#transport.send(this.to, message);
     // `ready` and `drain` may be a long time off
     sent.catch(this.#onFailure);
-    this.#underWay.push(sent);
+    this.#underWay.push({ sent, elements: message.length });
+    this.#elements += message.length;
   }
 
   /** Resolves when the peer has taken all. */
@@ -45,8 +52,8 @@ export class Lane {
   }
 
   async #oldest(): Promise<void> {
-    await this.#underWay[0];
-    void this.#underWay.shift();
+    await this.#underWay[0]?.sent;
+    this.#elements -= this.#underWay.shift()?.elements ?? 0;
     this.#onProgress();
   }
 }

@@ -6,7 +6,7 @@ const CHUNK_BYTES = 1 << 20;
 /** What `direct` may hold of other ranks' chunks, so that 64 ranks need no more memory than 5. */
 const HELD_BYTES = 16 << 20;
 const LEAST_CHUNK_BYTES = 16 << 10;
-/** Chunks under way from one rank to another, each way. */
+/** Chunks under way from one rank to another, each way; of smaller messages as many as make up two chunks. */
 export const WINDOW = 2;
 
 /** [⌊rank·length/N⌋, ⌊(rank+1)·length/N⌋) */
