@@ -6,7 +6,7 @@
  */
 import { intAttribute, makeInt, makeString, stringAttribute } from "../../graph/attributes.ts";
 import { frontAxis } from "../../graph/infer-shape.ts";
-import { elementCount } from "../../onnx/data-type.ts";
+import { DataType, elementCount } from "../../onnx/data-type.ts";
 import type { Dimension, Node } from "../../onnx/model.ts";
 import type { GradientContext, GradientRule, RuleTable } from "../rule.ts";
 
@@ -50,13 +50,29 @@ function addedRows(
     g,
     typeof outer === "number" ? [outer, undefined, inner] : [undefined, count, inner],
   );
-  const flat = c.reshape(indices, [1, undefined, 1]);
+  const flat = c.reshape(deviceIndices(c, indices, dims[axis]), [1, undefined, 1]);
   const table = c.reshape(c.zeros(x), [outer, dims[axis], inner]);
   const places = c.emit("Expand", [flat, c.shapeOf(rows)]);
   return c.reshapeLike(
     c.emit("ScatterElements", [table, places, rows], [makeInt("axis", 1), ADD]),
     x,
   );
+}
+
+/**
+ * Indices in the type that WebGPU's kernels can reshape, int32 in the place of int64: looked up in a table of
+ * the numbers themselves, since a Cast from int64 runs on the CPU.
+ */
+function deviceIndices(c: GradientContext, indices: string, size: Dimension): string {
+  const isExact = typeof size === "number" && size <= 2 ** 24;
+  if (c.target !== "webgpu" || !isExact || c.elementType(indices) !== DataType.int64)
+    return indices;
+  const numbers = c.floats(
+    Float32Array.from({ length: size }, (_, i) => i),
+    [size],
+  );
+  const found = c.emit("Gather", [numbers, indices]);
+  return c.emit("Cast", [found], [makeInt("to", DataType.int32)]);
 }
 
 const gatherElements: GradientRule = (c, node, [g = ""]) => {

@@ -4,7 +4,7 @@
  */
 import { intAttribute, makeInt, makeInts, makeString } from "../../graph/attributes.ts";
 import { elementCount } from "../../onnx/data-type.ts";
-import { and, equal, where } from "../arithmetic.ts";
+import { castLike, equal, mul, sub } from "../arithmetic.ts";
 import type { GradientContext, GradientRule, RuleTable } from "../rule.ts";
 import { poolWindows } from "./pooling.ts";
 import { at, positions, spatialPads, type Windows } from "./window.ts";
@@ -57,19 +57,16 @@ function byTaps(c: GradientContext, g: string, x: string, y: string, windows: Wi
   const source = isPadded
     ? c.emit("Pad", [x, c.int64(spatialPads(before, end)), c.float(LOWEST)])
     : x;
+  // Masks of 0 and 1: what has not been taken yet, and who takes it now. As floats, which WebGPU can transpose.
   let open: string | undefined;
   const parts = positions(kernel).map((tap) => {
     const starts = tap.map((place, i) => place * at(dilations, i));
     const ends = starts.map((start, i) => start + (at(output, i) - 1) * at(strides, i) + 1);
-    const read = c.emit("Slice", [
-      source,
-      ...[starts, ends, axes, strides].map((list) => c.int64(list)),
-    ]);
-    const isLargest = equal(c, read, y);
-    const isFirst = open ? and(c, isLargest, open) : isLargest;
-    const isOther = c.emit("Not", [isLargest]);
-    open = open ? and(c, open, isOther) : isOther;
-    return c.reshape(where(c, isFirst, g, 0), [undefined, 1, ...output]);
+    const bounds = [starts, ends, axes, strides].map((list) => c.int64(list));
+    const isLargest = castLike(c, equal(c, c.emit("Slice", [source, ...bounds]), y), x);
+    const isFirst = open ? mul(c, isLargest, open) : isLargest;
+    open = sub(c, open ?? 1, isFirst);
+    return c.reshape(mul(c, isFirst, g), [undefined, 1, ...output]);
   });
   const stacked = c.emit("Concat", parts, [makeInt("axis", 1)]);
   // Tap t's plane goes back to where tap t reads: a ConvTranspose with one kernel of zeros and a one per tap.

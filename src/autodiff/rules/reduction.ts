@@ -16,7 +16,7 @@ const reduction =
     if (axes.length === 0 && intAttribute(node, "noop_with_empty_axes", 0) !== 0) return [g];
     const isKept = intAttribute(node, "keepdims", 1) !== 0;
     const kept = (value: string): string =>
-      isKept ? value : c.emit("Unsqueeze", [value, c.int64(axes)]);
+      isKept || axes.length === 0 ? value : c.emit("Unsqueeze", [value, c.int64(axes)]);
     return [broadcastTo(c, spread(c, kept(g), x, kept(node.outputs[0] ?? ""), axes), x)];
   };
 
