@@ -37,7 +37,8 @@ export async function resultModel(parts: ResultParts, vector: Float32Array): Pro
   for (const { min, max } of rounding?.ranges ?? []) inputs.add(min.name).add(max.name);
   const written = layout.entries.filter(({ name }) => !inputs.has(name));
   const names = [...written.map(({ name }) => name), ...adapters.map(({ weight }) => weight)];
-  const result = await baseModel(original, names);
+  const outputs = (rounding?.uses ?? []).map(({ output }) => output);
+  const result = await baseModel(original, names, outputs);
   for (const { name, dims } of written) {
     setWeight(result, name, dims, values.get(name) ?? new Float32Array());
   }
@@ -52,12 +53,19 @@ export async function resultModel(parts: ResultParts, vector: Float32Array): Pro
 }
 
 /**
- * A copy of the original in which all these names are initializers: also those that were Constant nodes or
- * copies by Identity. Where one of them is inside a function, the normalised form is the base.
+ * A copy of the original in which all these names are initializers, also those that were Constant nodes or
+ * copies by Identity, and all these outputs are made by nodes. Where one is inside a function, the
+ * normalised form is the base.
  */
-async function baseModel(original: Model, names: readonly string[]): Promise<Model> {
+async function baseModel(
+  original: Model,
+  names: readonly string[],
+  outputs: readonly string[],
+): Promise<Model> {
   const copy = cloneModel(original);
-  if (names.every((name) => makeStored(copy, name))) return copy;
+  const made = new Set(copy.graph.nodes.flatMap((node) => node.outputs));
+  const isWhole = outputs.every((name) => made.has(name));
+  if (isWhole && names.every((name) => makeStored(copy, name))) return copy;
   const plain = await normalise(original);
   const missing = names.find((name) => !plain.graph.initializers.has(name));
   if (missing === undefined) return plain;

@@ -7,6 +7,7 @@ import { DataType } from "../../../src/onnx/data-type.ts";
 import type { Dimension, Model } from "../../../src/onnx/model.ts";
 import { readModel } from "../../../src/onnx/read-model.ts";
 import { MemorySource } from "../../../src/onnx/source.ts";
+import { modelBytes } from "../../../src/onnx/write-model.ts";
 import { nodeRuntime } from "../../../src/runtime/node.ts";
 import type { Runtime } from "../../../src/runtime/runtime.ts";
 import { trainingSettings } from "../../../src/train/options.ts";
@@ -14,7 +15,7 @@ import { buildStep } from "../../../src/train/step-model.ts";
 import { model, uniform, valueInfo } from "../runtime/models.ts";
 import { nativeRuntime } from "../runtime/native.ts";
 import { plan, weightsOf } from "./plans.ts";
-import { floats, relativeError, run, tensor, vectorFeeds } from "./stepping.ts";
+import { floats, relativeError, run, tensor, train, vectorFeeds } from "./stepping.ts";
 
 let wasm: Runtime;
 beforeAll(async () => {
@@ -125,6 +126,74 @@ describe("a model of several inputs and outputs", () => {
     const right = columnMeans.flatMap((value) => [value, value]);
     expect(relativeError(floats(outputs["w.gradient"]), right)).toBeLessThan(1e-6);
     expect(outputs["hone.correct"]).toBeUndefined();
+  });
+});
+
+describe("a model whose layers are functions of its own", () => {
+  const layered = (): Model => {
+    const subject = model(
+      [
+        { ...makeNode("Dense", ["x", "w"], ["h"], { name: "first" }), domain: "own" },
+        { ...makeNode("Dense", ["h", "v"], ["y"], { name: "second" }), domain: "own" },
+      ],
+      [valueInfo("x", 1, ["N", 3])],
+      [valueInfo("y", 1, ["N", 2])],
+      [weight("w", [3, 4], 1), weight("v", [4, 2], 2)],
+      18,
+    );
+    subject.opsetImports.push({ domain: "own", version: 1 });
+    subject.functions.push({
+      name: "Dense",
+      domain: "own",
+      overload: "",
+      inputs: ["a", "b"],
+      outputs: ["c"],
+      attributeNames: [],
+      attributeDefaults: [],
+      nodes: [
+        makeNode("MatMul", ["a", "b"], ["product"], { name: "product" }),
+        makeNode("Tanh", ["product"], ["c"], { name: "tanh" }),
+      ],
+      opsetImports: [{ domain: "", version: 18 }],
+      valueInfos: [],
+      docString: "",
+      metadata: [],
+    });
+    return subject;
+  };
+  const batch = {
+    x: tensor("float32", [2, 3], uniform(6, 1, 5)),
+    "hone.label": tensor("int64", [2], [0, 1]),
+  };
+
+  it("keeps them", async () => {
+    const { layout, step, initial, finish } = await plan(layered(), [3]);
+    expect(layout.entries.map(({ name }) => name)).toEqual(["v", "w"]);
+    const vector = await initial();
+    const outputs = await run(wasm, step, { ...vectorFeeds(layout, vector), ...batch });
+    expect(floats(outputs["w.gradient"]).every((value) => value !== 0)).toBe(true);
+    const result = await finish(vector);
+    expect(result.functions).toHaveLength(1);
+    expect(await modelBytes(result)).toEqual(await modelBytes(layered()));
+  });
+
+  it("comes out with them expanded where what is inside is rounded", async () => {
+    const { layout, step, initial, finish, evaluate } = await plan(layered(), [3], { qat: true });
+    const vector = await initial();
+    await train(wasm, step, layout, vector, [batch], 0);
+    const result = await finish(vector);
+    expect(result.functions).toEqual([]);
+    const ops = result.graph.nodes.map(({ opType }) => opType);
+    expect(ops.filter((op) => op === "DequantizeLinear")).toHaveLength(4);
+    const feeds = { ...vectorFeeds(layout, vector), ...batch };
+    const exact = nativeRuntime(1, "disabled");
+    const loss = floats((await run(exact, evaluate, feeds))["hone.loss"]);
+    const y = floats((await run(exact, result, batch))["y"]);
+    const own = [0, 1].map((i) => {
+      const row = y.subarray(2 * i, 2 * i + 2);
+      return Math.log(Math.exp(row[0] ?? 0) + Math.exp(row[1] ?? 0)) - (row[i] ?? 0);
+    });
+    expect(relativeError(loss, [((own[0] ?? 0) + (own[1] ?? 0)) / 2])).toBeLessThan(1e-6);
   });
 });
 
