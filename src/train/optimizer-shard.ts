@@ -3,7 +3,8 @@ import type { Arena } from "../kernels/arena.ts";
 import type { Bucket, Layout } from "./layout.ts";
 import { type Optimizer, makeOptimizer } from "./optimizer.ts";
 import type { OptimizerSettings } from "./optimizer-options.ts";
-import type { Replica, StateKind } from "./replica.ts";
+import type { Replica } from "./replica.ts";
+import type { StateKind } from "./training-state.ts";
 
 /** Neighbouring parameters with the same weight decay. */
 interface Run extends Bucket {

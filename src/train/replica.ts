@@ -4,54 +4,18 @@
  * Free of the platform and of the mode: the modes (modes/*) declare what they keep from step to step, so that
  * `export` and `import` know it.
  */
-import { segmentOf } from "../collectives/segments.ts";
 import type { Batch, BatchLoss, Executor } from "./executor.ts";
 import { hashWords } from "./hash.ts";
 import type { Bucket, Layout } from "./layout.ts";
+import {
+  type CheckpointOrigin,
+  type ExportOptions,
+  type StateEntry,
+  type StateKind,
+  TrainingState,
+} from "./training-state.ts";
 
-/**
- * How a state vector lies over the ranks.
- * `shared`: the same for all, whole on each rank or in parts (ZeRO-1), so any rank's piece of it will do.
- * `local`: each rank has its own; in a changed world rank r goes on with that of rank r mod the old world size.
- * `feedback`: each rank has its own (what encoding lost), and in a changed world it starts from zeros.
- */
-export type StateKind = "shared" | "local" | "feedback";
-
-/** A piece of a checkpoint. */
-export interface StateEntry {
-  /** `vector` are the parameters and buffers; the others are the mode's and optimizer's (`exp_avg`, …). */
-  name: string;
-  kind: StateKind;
-  /** The rank that exported it. */
-  rank: number;
-  /** Which part of the named vector it is: the elements from here on. */
-  start: number;
-  values: Float32Array;
-}
-
-/** Where a checkpoint comes from. */
-export interface CheckpointOrigin {
-  /** Finished steps. */
-  step: number;
-  /** Of the run that wrote it. */
-  worldSize: number;
-}
-
-export interface ExportOptions {
-  /**
-   * Of what all ranks hold alike: this rank's N-th part, so that all ranks' exports together are the whole
-   * (`part`, the default), or all of it (`whole`), so that one rank's export is enough for that rank.
-   */
-  replicated?: "part" | "whole";
-}
-
-interface StateVector {
-  name: string;
-  kind: StateKind;
-  pieces: { start: number; values: Float32Array }[];
-  /** All ranks hold all of it. */
-  replicated: boolean;
-}
+export type { StateEntry } from "./training-state.ts";
 
 /** Elements behind the gradients and buffers in `Replica.gradient`: loss, correct, count, and the count where `correct` is known. */
 export const METRICS = 4;
@@ -78,7 +42,7 @@ export class Replica {
   step = 0;
   /** 1 where a parameter is trained, 0 where it stays zero; absent where nothing is masked. Over the parameters. */
   readonly mask: Uint8Array | undefined;
-  readonly #states: StateVector[] = [];
+  readonly #state: TrainingState;
 
   /** @throws RangeError where the vector does not fit the layout or the rank the world */
   constructor({ layout, rank, worldSize, vector }: ReplicaOptions) {
@@ -98,6 +62,7 @@ export class Replica {
     this.vector.set(vector);
     this.gradient = new Float32Array(layout.length + METRICS);
     this.mask = zeroMask(layout, vector);
+    this.#state = new TrainingState(rank, worldSize);
   }
 
   /**
@@ -144,57 +109,27 @@ export class Replica {
       start,
       values: new Float32Array(end - start),
     }));
-    this.#keep({ name, kind, pieces, replicated: false });
+    this.#state.add({ name, kind, pieces, replicated: false });
     return pieces.map(({ values }) => values);
   }
 
   /** Has checkpoints hold a vector that all ranks have alike (`shared`), or each its own, whole. */
   keep(name: string, kind: StateKind, values: Float32Array): void {
     const pieces = [{ start: 0, values }];
-    this.#keep({ name, kind, pieces, replicated: kind === "shared" });
+    this.#state.add({ name, kind, pieces, replicated: kind === "shared" });
   }
 
   /** Has checkpoints hold this rank's part of a shared vector. @param start of the part, in the vector */
   keepPart(name: string, start: number, values: Float32Array): void {
-    this.#keep({ name, kind: "shared", pieces: [{ start, values }], replicated: false });
-  }
-
-  #keep(state: StateVector): void {
-    if (this.#states.some(({ name }) => name === state.name)) {
-      throw new RangeError(`train: state "${state.name}" is declared twice`);
-    }
-    this.#states.push(state);
+    this.#state.add({ name, kind: "shared", pieces: [{ start, values }], replicated: false });
   }
 
   /**
    * All state after the last finished step, as views: write or copy them before the next one.
    * @throws RangeError where a value is NaN or infinite, so that no checkpoint holds one
    */
-  export({ replicated = "part" }: ExportOptions = {}): StateEntry[] {
-    const entries = this.#states.flatMap((state) =>
-      state.pieces.map(({ start, values }) => {
-        const { name, kind } = state;
-        if (!state.replicated || replicated === "whole") {
-          return { name, kind, rank: this.rank, start, values };
-        }
-        const part = segmentOf(values.length, this.rank, this.worldSize);
-        return {
-          name,
-          kind,
-          rank: this.rank,
-          start: start + part.start,
-          values: values.subarray(part.start, part.end),
-        };
-      }),
-    );
-    for (const { name, start, values } of entries) {
-      const bad = firstNonFinite(values);
-      if (bad < 0) continue;
-      throw new RangeError(
-        `train: element ${start + bad} of ${name} is ${values[bad]} after step ${this.step}`,
-      );
-    }
-    return entries.filter(({ values }) => values.length > 0);
+  export(options: ExportOptions = {}): StateEntry[] {
+    return this.#state.export(this.step, options);
   }
 
   /**
@@ -206,35 +141,12 @@ export class Replica {
    */
   async import(
     entries: Iterable<StateEntry> | AsyncIterable<StateEntry>,
-    { step, worldSize }: CheckpointOrigin,
+    origin: CheckpointOrigin,
     optional: readonly string[] = [],
   ): Promise<string[]> {
-    const found = new Map(this.#states.map(({ name }): [string, Bucket[]] => [name, []]));
-    for await (const entry of entries) {
-      const state = this.#states.find(({ name }) => name === entry.name);
-      if (!state || !this.#takes(state.kind, entry, worldSize)) continue;
-      for (const piece of state.pieces) found.get(state.name)?.push(overlay(piece, entry));
-    }
-    const missing: string[] = [];
-    for (const { name, kind, pieces } of this.#states) {
-      const lacking = pieces.find((piece) => !covers(found.get(name) ?? [], piece));
-      if (!lacking || kind === "feedback") continue;
-      if (!optional.includes(name)) {
-        throw new RangeError(
-          `train: the checkpoint of step ${step} lacks ${name} [${lacking.start}, ${lacking.start + lacking.values.length})`,
-        );
-      }
-      missing.push(name);
-    }
-    this.step = step;
+    const missing = await this.#state.import(entries, origin, optional);
+    this.step = origin.step;
     return missing;
-  }
-
-  /** The kinds of state and entry differ where a checkpoint goes on in another mode. */
-  #takes(kind: StateKind, entry: StateEntry, oldWorldSize: number): boolean {
-    if (kind === "feedback") return oldWorldSize === this.worldSize && entry.rank === this.rank;
-    if (entry.kind === "shared") return true;
-    return entry.rank === (kind === "local" ? this.rank % oldWorldSize : 0);
   }
 
   /** 64 bits of the parameters' and buffers' bits in hexadecimal: equal on all ranks after a synchronized step. */
@@ -242,36 +154,6 @@ export class Replica {
     const { buffer, byteOffset, length } = this.vector;
     return hashWords(new Uint32Array(buffer, byteOffset, length));
   }
-}
-
-/** The place of the first NaN or infinity, or −1. */
-function firstNonFinite(values: Float32Array): number {
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? 0;
-    // only a finite number less itself is 0
-    if (value - value !== 0) return i;
-  }
-  return -1;
-}
-
-/** Copies what of the entry lies in the piece; gives its range, which may be empty. */
-function overlay(piece: StateVector["pieces"][number], entry: StateEntry): Bucket {
-  const start = Math.max(piece.start, entry.start);
-  const end = Math.min(piece.start + piece.values.length, entry.start + entry.values.length);
-  if (end <= start) return { start, end: start };
-  piece.values.set(
-    entry.values.subarray(start - entry.start, end - entry.start),
-    start - piece.start,
-  );
-  return { start, end };
-}
-
-function covers(ranges: readonly Bucket[], piece: StateVector["pieces"][number]): boolean {
-  let reached = piece.start;
-  for (const range of ranges.toSorted((a, b) => a.start - b.start)) {
-    if (range.start <= reached) reached = Math.max(reached, range.end);
-  }
-  return reached >= piece.start + piece.values.length;
 }
 
 /** 0 at the zeros of the entries that are `masked`; nothing where there are none. */

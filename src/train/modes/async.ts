@@ -10,7 +10,8 @@
  */
 import type { BatchLoss } from "../executor.ts";
 import { clipFactor, scaleInPlace, sumOfSquares } from "../clip.ts";
-import type { CheckpointOrigin, ExportOptions, Replica, StateEntry } from "../replica.ts";
+import type { Replica } from "../replica.ts";
+import type { CheckpointOrigin, ExportOptions, StateEntry } from "../training-state.ts";
 import { learningRate } from "../schedule.ts";
 import { type ShardServerOptions, ShardServer } from "./shard-server.ts";
 import {

@@ -11,7 +11,8 @@ import { clipFactor, scaleInPlace, sumOfSquares } from "../clip.ts";
 import { type Optimizer, makeOptimizer } from "../optimizer.ts";
 import { OptimizerShard } from "../optimizer-shard.ts";
 import { optimizerSettings } from "../optimizer-options.ts";
-import type { CheckpointOrigin, ExportOptions, Replica, StateEntry } from "../replica.ts";
+import type { Replica } from "../replica.ts";
+import type { CheckpointOrigin, ExportOptions, StateEntry } from "../training-state.ts";
 import { learningRate } from "../schedule.ts";
 import { Exchange } from "./exchange.ts";
 import {

@@ -6,7 +6,8 @@
 import { segmentOf } from "../../collectives/segments.ts";
 import type { Bucket } from "../layout.ts";
 import { OptimizerShard } from "../optimizer-shard.ts";
-import type { CheckpointOrigin, Replica, StateEntry } from "../replica.ts";
+import type { Replica } from "../replica.ts";
+import type { CheckpointOrigin, StateEntry } from "../training-state.ts";
 import { learningRate } from "../schedule.ts";
 import type { TrainerOptions } from "./trainer.ts";
 

@@ -9,6 +9,7 @@
  * Checkpoints: pushes of steps beyond the next checkpoint wait (their senders with them) until this rank has
  * taken its own, so that each shard then holds exactly so many steps of every rank.
  */
+import type { Codec } from "../../collectives/codecs/codec.ts";
 import { chunksOf, segmentOf } from "../../collectives/segments.ts";
 import {
   type Clock,
@@ -19,11 +20,14 @@ import {
 } from "../../collectives/transport.ts";
 import type { Replica } from "../replica.ts";
 import { Condition } from "./condition.ts";
+import { GradientEncoding } from "./gradient-encoding.ts";
 import { ParameterShard } from "./parameter-shard.ts";
 import type { TrainerOptions } from "./trainer.ts";
 
 export interface ShardServerOptions extends TrainerOptions {
   transport: Transport;
+  /** How gradients cross the network; a lossy one needs the arena. Default: as float32. Parameters and buffers always do. */
+  codec?: Codec | undefined;
   /** No rank starts a step that is more than so many ahead of the slowest rank's. */
   maxStaleness: number;
   /** Steps between two checkpoints; all ranks wait for one another there. */
@@ -58,12 +62,14 @@ export class ShardServer {
   /** By rank: the step of the last pull that is, or will be, answered. */
   readonly #answered = new Map<number, number>();
   readonly #left = new Set<number>();
+  readonly #encoding: GradientEncoding;
   #limit = 0;
   #fetching: Fetching | undefined;
 
   constructor(options: ShardServerOptions) {
     const { replica, transport, clock = systemClock, deadlineMs = DEADLINE_MS } = options;
     this.shard = new ParameterShard(options);
+    this.#encoding = new GradientEncoding(options);
     this.#replica = replica;
     this.#transport = transport;
     this.#maxStaleness = options.maxStaleness;
@@ -140,14 +146,20 @@ export class ShardServer {
 
   /** @returns the staleness, of the own shard */
   async #pushTo(to: number, step: number, gradient: Float32Array | undefined): Promise<number> {
-    const { rank, vector, worldSize } = this.#replica;
+    const { rank, layout, vector, worldSize } = this.#replica;
     const segment = segmentOf(vector.length, to, worldSize);
     const staleness = this.shard.staleness(rank);
     if (!gradient || segment.end === segment.start) {
       await (to === rank ? this.#takePass(rank, step) : this.#send(to, "pass", step, 0));
       return staleness;
     }
-    for (const { start, end } of chunksOf(segment, CHUNK_ELEMENTS)) {
+    const behind = Math.min(Math.max(layout.parameters, segment.start), segment.end);
+    // gradients and buffers apart, since they may be encoded differently
+    const parts = [
+      { start: segment.start, end: behind },
+      { start: behind, end: segment.end },
+    ];
+    for (const { start, end } of parts.flatMap((part) => [...chunksOf(part, CHUNK_ELEMENTS)])) {
       const values = gradient.subarray(start, end);
       await (to === rank
         ? this.#takeChunk(rank, step, start, values)
@@ -167,7 +179,12 @@ export class ShardServer {
       case "shard":
         return this.#takeShard(from, sequence, offset, new Float32Array(payload.buffer, 0, length));
       case "push":
-        return this.#takeChunk(from, sequence, offset, new Float32Array(payload.buffer, 0, length));
+        return this.#takeChunk(
+          from,
+          sequence,
+          offset,
+          this.#encoding.decode(offset, length, payload),
+        );
       case "pass":
         return this.#takePass(from, sequence);
       case "leave":
@@ -232,17 +249,22 @@ export class ShardServer {
     phase: Phase,
     step: number,
     offset: number,
-    values?: Float32Array,
+    values: Float32Array = new Float32Array(0),
   ): Promise<void> {
-    const copy = values ? new Float32Array(values) : new Float32Array(0);
+    const payload =
+      phase === "push"
+        ? this.#encoding.encode(offset, values)
+        : new Uint8Array(new Float32Array(values).buffer);
+    const { length } = values;
+    const { rank: from } = this.#replica;
     return this.#transport.send(to, {
       channel: CHANNEL,
       sequence: step,
       phase,
-      from: this.#replica.rank,
+      from,
       offset,
-      length: copy.length,
-      payload: new Uint8Array(copy.buffer),
+      length,
+      payload,
     });
   }
 

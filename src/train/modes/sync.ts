@@ -9,7 +9,8 @@ import type { Codec } from "../../collectives/codecs/codec.ts";
 import type { Collective } from "../../collectives/collective.ts";
 import { clipFactor, globalNorm, scaleInPlace, sumOfSquares } from "../clip.ts";
 import { OptimizerShard } from "../optimizer-shard.ts";
-import type { CheckpointOrigin, ExportOptions, Replica, StateEntry } from "../replica.ts";
+import type { Replica } from "../replica.ts";
+import type { CheckpointOrigin, ExportOptions, StateEntry } from "../training-state.ts";
 import { learningRate } from "../schedule.ts";
 import { Exchange } from "./exchange.ts";
 import {

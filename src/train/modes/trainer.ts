@@ -2,7 +2,8 @@
 import type { Arena } from "../../kernels/arena.ts";
 import type { Batch, Executor } from "../executor.ts";
 import type { OptimizerSettings, ScheduleSettings } from "../optimizer-options.ts";
-import type { CheckpointOrigin, ExportOptions, Replica, StateEntry } from "../replica.ts";
+import type { Replica } from "../replica.ts";
+import type { CheckpointOrigin, ExportOptions, StateEntry } from "../training-state.ts";
 
 /** What a trainer of any mode is made of. */
 export interface TrainerOptions {

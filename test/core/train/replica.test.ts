@@ -4,7 +4,8 @@ import { localSgdTrainer } from "../../../src/train/modes/local-sgd.ts";
 import { syncTrainer } from "../../../src/train/modes/sync.ts";
 import type { Trainer } from "../../../src/train/modes/trainer.ts";
 import { optimizerSettings, scheduleSettings } from "../../../src/train/optimizer-options.ts";
-import { Replica, type StateEntry } from "../../../src/train/replica.ts";
+import { Replica } from "../../../src/train/replica.ts";
+import type { StateEntry } from "../../../src/train/training-state.ts";
 import { layout, toyLayout, toyVector } from "./modes/toy.ts";
 import {
   type RankParts,

@@ -1,5 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { codecNamed } from "../../../../src/collectives/codecs/named.ts";
+import type { Message } from "../../../../src/collectives/transport.ts";
 import type { Executor } from "../../../../src/train/executor.ts";
 import { type AsyncOptions, asyncTrainer } from "../../../../src/train/modes/async.ts";
 import { syncTrainer } from "../../../../src/train/modes/sync.ts";
@@ -208,6 +210,22 @@ test("masked weights stay zero", async () => {
       expect(vector[i] === 0).toBe(toyVector()[i] === 0);
     }
   }
+});
+
+test.each(["float16", "int8", "top_k"] as const)("gradients may be encoded: %s", async (name) => {
+  const before = await lossOf(toyVector());
+  let bytes = 0;
+  const network = {
+    worldSize: WORLD,
+    passes: ({ phase, payload }: Message) => {
+      if (phase === "push") bytes += payload.byteLength;
+      return true;
+    },
+  };
+  const { vector } = await run({ codec: codecNamed(name, 0.3) }, { network });
+  expect(await lossOf(vector)).toBeLessThan(before * 0.6);
+  expect(bytes).toBeGreaterThan(0);
+  expect(bytes).toBeLessThan(STEPS * (WORLD - 1) * layout.length * 4);
 });
 
 test("buffers follow the data", async () => {

@@ -39,7 +39,7 @@ async function run(
     layout,
     vector: initial,
     executor: () => training.executor,
-    chunkBytes: 1 << 16,
+    chunkBytes: 1 << 18,
     trainer,
   });
   await train(made, steps, (step, rank) => input(batches, step, rank, digitBatch));
