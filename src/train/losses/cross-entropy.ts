@@ -13,6 +13,7 @@ import {
   labelLike,
   type LossContext,
   type LossValue,
+  refusal,
   rowSizes,
   sumAll,
 } from "./loss-value.ts";
@@ -45,7 +46,11 @@ export function crossEntropy(
   const counts = emitter.emit("Not", [
     emitter.emit("Equal", [labels, constant(settings.ignoreIndex)]),
   ]);
-  const classes = emitter.emit("Where", [counts, labels, constant(0)]);
+  // A negative label would be counted from the end: it becomes one that is out of range, and so an error.
+  const size = classCount(emitter, output, axis);
+  const isNegative = emitter.emit("Less", [labels, constant(0)]);
+  const checked = emitter.emit("Where", [isNegative, constant(size), labels]);
+  const classes = emitter.emit("Where", [counts, checked, constant(0)]);
   const weight = cast(emitter, counts, DataType.float32);
   const count = sumAll(emitter, weight);
 
@@ -58,6 +63,13 @@ export function crossEntropy(
   const right = cast(emitter, isRight(emitter, scores, classes), DataType.float32);
   const correct = sumAll(emitter, emitter.emit("Mul", [right, weight]));
   return { loss, correct, count };
+}
+
+/** @throws RangeError for a single class, whose probability is always 1 */
+function classCount(emitter: Emitter, output: string, axis: number): number {
+  const size = emitter.sizes(output, 1)[axis] ?? 0;
+  if (size > 1) return size;
+  throw refusal(`"${output}" has ${size} class: its loss is binary_cross_entropy`);
 }
 
 /** (1 − ε)·log p[label] + ε·mean over the classes of log p (Szegedy et al. 2016, section 7). */

@@ -222,6 +222,27 @@ describe("what is trained", () => {
   });
 });
 
+describe("a label", () => {
+  it("that is no class fails the step, one that is ignored does not count", async () => {
+    const { step, layout, initial } = await plan(await open("mlp"), [9]);
+    const vector = vectorFeeds(layout, await initial());
+    const x = tensor("float32", [2, 9], Array<number>(18).fill(0.5));
+    const labelled = async (label: number) =>
+      await run(wasm, step, { ...vector, x, [LABEL]: tensor("int64", [2], [1, label]) });
+    for (const label of [4, -1, -5]) {
+      await expect(labelled(label), String(label)).rejects.toThrow("Index out of range");
+    }
+    expect([...floats((await labelled(-100))["hone.count"])]).toEqual([1]);
+    const nothing = await run(wasm, step, {
+      ...vector,
+      x,
+      [LABEL]: tensor("int64", [2], [-100, -100]),
+    });
+    expect([...floats(nothing["hone.loss"])].map(Math.abs)).toEqual([0]);
+    expect(floats(nothing["last.weight.gradient"]).every((value) => value === 0)).toBe(true);
+  });
+});
+
 describe("a batch", () => {
   it("is fed as it is stored: bytes for floats, rows of another shape", async () => {
     const model = await open("mlp");
