@@ -10,6 +10,7 @@
  * taken its own, so that each shard then holds exactly so many steps of every rank.
  */
 import type { Codec } from "../../collectives/codecs/codec.ts";
+import { free } from "../../collectives/operation.ts";
 import { chunksOf, segmentOf } from "../../collectives/segments.ts";
 import {
   type Clock,
@@ -168,7 +169,7 @@ export class ShardServer {
     return staleness;
   }
 
-  #receive(message: Message): Promise<void> | void {
+  async #receive(message: Message): Promise<void> {
     this.#condition.heard();
     const { from, sequence, offset, length, payload } = message;
     switch (message.phase as Phase) {
@@ -177,14 +178,16 @@ export class ShardServer {
       case "collect":
         return this.#give(from, sequence, 0);
       case "shard":
-        return this.#takeShard(from, sequence, offset, new Float32Array(payload.buffer, 0, length));
+        this.#takeShard(from, sequence, offset, new Float32Array(payload.buffer, 0, length));
+        return free(message);
       case "push":
-        return this.#takeChunk(
+        await this.#takeChunk(
           from,
           sequence,
           offset,
           this.#encoding.decode(offset, length, payload),
         );
+        return free(message);
       case "pass":
         return this.#takePass(from, sequence);
       case "leave":
@@ -255,17 +258,19 @@ export class ShardServer {
       phase === "push"
         ? this.#encoding.encode(offset, values)
         : new Uint8Array(new Float32Array(values).buffer);
-    const { length } = values;
-    const { rank: from } = this.#replica;
-    return this.#transport.send(to, {
+    const message: Message = {
       channel: CHANNEL,
       sequence: step,
       phase,
-      from,
+      from: this.#replica.rank,
       offset,
-      length,
+      length: values.length,
       payload,
-    });
+    };
+    const sent = this.#transport.send(to, message);
+    // the transport has copied it by now
+    free(message);
+    return sent;
   }
 
   #slowestPeer(): number {
