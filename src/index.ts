@@ -3,6 +3,7 @@ import { sweep } from "./jobs/sweep.ts";
 import { api } from "./routes/api.ts";
 
 export { Job } from "../durable-objects/job.ts";
+export { MeasurementJob } from "../durable-objects/measurement-job.ts";
 export { Rank } from "../durable-objects/rank.ts";
 export { RunnerPool } from "../durable-objects/runner-pool.ts";
 export { TrainingJob } from "../durable-objects/training-job.ts";

@@ -20,8 +20,13 @@ export interface JobObject<Order = unknown> {
 
 /** The object of a job; which class it is of follows from the operation. */
 export function jobObject(env: Env, { id, operation }: Pick<JobView, "id" | "operation">) {
-  const stub =
-    operation === "train" ? env.TRAINING_JOBS.getByName(id) : env.JOBS.get(env.JOBS.idFromName(id));
+  const classes = {
+    train: env.TRAINING_JOBS,
+    benchmark: env.MEASUREMENT_JOBS,
+    verify: env.MEASUREMENT_JOBS,
+  };
+  const namespace = operation in classes ? classes[operation as keyof typeof classes] : env.JOBS;
+  const stub = namespace.get(namespace.idFromName(id));
   return stub as unknown as JobObject;
 }
 

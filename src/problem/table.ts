@@ -1,7 +1,24 @@
 /** @file Every problem the API answers with (RFC 9457): its code, status, title, and what to do next. */
 
 interface ProblemKind {
-  status: 400 | 401 | 403 | 404 | 405 | 409 | 411 | 412 | 413 | 415 | 416 | 422 | 426 | 429 | 500 | 502 | 503;
+  status:
+    | 400
+    | 401
+    | 403
+    | 404
+    | 405
+    | 409
+    | 411
+    | 412
+    | 413
+    | 415
+    | 416
+    | 422
+    | 426
+    | 429
+    | 500
+    | 502
+    | 503;
   title: string;
   hint: string;
 }
@@ -172,6 +189,23 @@ export const PROBLEMS = {
     409,
     "A job is reading the dataset",
     "Wait for the job to end, or cancel it.",
+  ),
+
+  // The measurement
+  no_executor: kind(
+    422,
+    "Nobody can run this model",
+    "Connect a runner (`hone runner`, or the page /runner), or use a smaller model.",
+  ),
+  task_failed: kind(
+    422,
+    "The work failed where it was done",
+    "See `detail`; GET /v1/runners/log has what the runners said.",
+  ),
+  external_data_not_run: kind(
+    422,
+    "Models with external data are not run there",
+    "Use a model that is one file.",
   ),
 
   // The compression

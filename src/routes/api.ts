@@ -12,6 +12,7 @@ import { jobs } from "./jobs.ts";
 import { keys } from "./keys.ts";
 import { modelContent } from "./model-content.ts";
 import { modelGraph } from "./model-graph.ts";
+import { measurements } from "./measurements.ts";
 import { models } from "./models.ts";
 import { onError, onNotFound } from "./on-error.ts";
 import { limitRate } from "./rate-limit.ts";
@@ -37,6 +38,7 @@ api.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
 for (const router of [
   compressions,
   models,
+  measurements,
   modelContent,
   modelGraph,
   uploads,

@@ -1,6 +1,8 @@
 /** @file A job as the API shows it. */
 import { z } from "@hono/zod-openapi";
 import { JOB_STATES, type JobView } from "../jobs/job-view.ts";
+import { MEASUREMENTS } from "../jobs/measure/measurement.ts";
+import { RESULTS } from "../runner/results.ts";
 import { ReportSummary } from "./report-schema.ts";
 import { ProblemSchema, Timestamp } from "./schemas.ts";
 
@@ -99,10 +101,24 @@ const TrainingJob = z
   })
   .openapi("TrainingJob");
 
-export const JobOperation = z.enum(["quantize", "prune", "train"]);
+const MeasurementJob = z
+  .object({
+    ...common,
+    operation: z.enum(MEASUREMENTS),
+    progress: z.object({ fraction, doing: z.string().openapi({ example: "timing the model" }) }),
+    attempts: z.number().int(),
+    executor: z
+      .string()
+      .nullable()
+      .openapi({ description: "Where it is done: `edge`, `runner`, at the end the runner's id." }),
+    result: z.union([RESULTS.benchmark, RESULTS.verify, z.null()]),
+  })
+  .openapi("MeasurementJob");
+
+export const JobOperation = z.enum(["quantize", "prune", "train", ...MEASUREMENTS]);
 
 export const JobSchema = z
-  .discriminatedUnion("operation", [CompressionJob, TrainingJob])
+  .discriminatedUnion("operation", [CompressionJob, TrainingJob, MeasurementJob])
   .openapi("Job");
 
 export function jobBody(view: JobView): z.infer<typeof JobSchema> {

@@ -31,6 +31,7 @@ function allRoutes(api: OpenAPIHono<AppEnv>) {
       { name: "Uploads", description: "Large models in parts." },
       { name: "Training", description: "Fine-tune on stored datasets." },
       { name: "Datasets", description: "Rows to train on." },
+      { name: "Measure", description: "How fast and how close a model is, where it will run." },
       { name: "Jobs", description: "Work on stored models." },
       { name: "Reports", description: "What a compression did." },
       {

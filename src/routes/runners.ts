@@ -127,6 +127,8 @@ export const runners = createRouter()
     return c.body(null, 204);
   })
   .openapi(connect, async (c) => {
+    const owner = await requireToken(c);
+    // After the token, so that a runner whose WebSocket is refused can ask why.
     if (c.req.header("Upgrade")?.toLowerCase() !== "websocket") {
       throw new ApiError(
         "upgrade_required",
@@ -135,7 +137,6 @@ export const runners = createRouter()
         { Upgrade: "websocket" },
       );
     }
-    const owner = await requireToken(c);
     const headers = new Headers({ Upgrade: "websocket", "Hone-Token-Id": owner.tokenId });
     if (offered(c).includes(SUBPROTOCOL)) headers.set("Hone-Subprotocol", SUBPROTOCOL);
     return (await runnerPool(c.env, owner.workspace).fetch(

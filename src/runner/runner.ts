@@ -158,13 +158,29 @@ export class Runner {
       if (this.#status.state === "ended") return;
       if (FATAL.has(code)) this.#end(reason || `the service closed the line (${code})`);
       else if (this.#leaving && !this.#work) this.#end("stopped");
-      else this.#comeBack(reason || `the line broke (${code})`);
+      else void this.#comeBack(reason || `the line broke (${code})`);
     });
   }
 
-  #comeBack(reason: string): void {
+  /** Why the service lets nobody in with this token; a WebSocket that is refused does not say. */
+  async #refusal(): Promise<string | undefined> {
+    const { url, token } = this.#options;
+    const headers = { Authorization: `Bearer ${token}` };
+    try {
+      const response = await fetch(new URL("/v1/runners/connect", url), { headers });
+      if (response.status !== 401) return undefined;
+      const { detail } = (await response.json()) as { detail?: string };
+      return detail ?? "the token is not accepted";
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #comeBack(reason: string): Promise<void> {
     const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#breaks++);
     this.#show({ state: "connecting", reason });
+    const refusal = await this.#refusal();
+    if (refusal) return this.#end(refusal);
     setTimeout(
       () => {
         if (this.#status.state !== "ended") this.#connect();

@@ -126,6 +126,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{id}/benchmark": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Time a model
+         * @description Latency of one run on made-up inputs: median, 90th percentile and least, in milliseconds.
+         */
+        post: operations["benchmarkModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Compare a model with its original
+         * @description Loads and runs both, on the device that is asked for: per-output cosine, SQNR and largest error.
+         */
+        post: operations["verifyModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models/{id}/content": {
         parameters: {
             query?: never;
@@ -666,7 +706,7 @@ export interface components {
             /** @description What was wrong, in this request. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "executor_not_available" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
+            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "executor_not_available" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
             /** @description What to do next. */
             hint: string;
             request_id?: string;
@@ -689,7 +729,7 @@ export interface components {
         } & {
             [key: string]: string;
         };
-        Job: components["schemas"]["CompressionJob"] | components["schemas"]["TrainingJob"];
+        Job: components["schemas"]["CompressionJob"] | components["schemas"]["TrainingJob"] | components["schemas"]["MeasurementJob"];
         CompressionJob: {
             /** @example job_9d4w */
             id: string;
@@ -838,6 +878,79 @@ export interface components {
             accuracy: number | null;
             validation_loss: number | null;
             validation_accuracy: number | null;
+        };
+        MeasurementJob: {
+            /** @example job_9d4w */
+            id: string;
+            /** @enum {string} */
+            object: "job";
+            /** @example model_4k2v9x */
+            model_id: string;
+            options: {
+                [key: string]: unknown;
+            };
+            /** @enum {string} */
+            state: "queued" | "running" | "succeeded" | "failed" | "canceled";
+            error: components["schemas"]["Problem"] | null;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            started_at: number | null;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            finished_at: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operation: "benchmark" | "verify";
+            progress: {
+                fraction: number;
+                /** @example timing the model */
+                doing: string;
+            };
+            attempts: number;
+            /** @description Where it is done: `edge`, `runner`, at the end the runner's id. */
+            executor: string | null;
+            result: {
+                backend: string;
+                device: string;
+                result: {
+                    runs: number;
+                    median_ms: number;
+                    p90_ms: number;
+                    min_ms: number;
+                    load_ms: number;
+                };
+                original: {
+                    runs: number;
+                    median_ms: number;
+                    p90_ms: number;
+                    min_ms: number;
+                    load_ms: number;
+                } | null;
+            } | {
+                backend: string;
+                loaded: boolean;
+                ran: boolean;
+                reason: string | null;
+                min_cosine: number | null;
+                min_sqnr_db: number | null;
+                outputs: {
+                    name: string;
+                    cosine: number | null;
+                    sqnr_db: number | null;
+                    max_abs_error: number | null;
+                }[];
+            } | null;
         };
         QuantizeOptions: {
             /**
@@ -1151,6 +1264,46 @@ export interface components {
              * @example https://example.com/model.onnx
              */
             url: string;
+        };
+        BenchmarkRequest: {
+            /**
+             * @description `auto`: a runner that has what it takes, else the Worker (small models).
+             * @default auto
+             * @enum {string}
+             */
+            executor?: "auto" | "edge" | "runner";
+            /**
+             * @description Only there. `wasm` is what the Worker has.
+             * @example webgpu
+             * @enum {string}
+             */
+            backend?: "cuda" | "webgpu" | "cpu" | "wasm";
+            /**
+             * @description A model to time beside this one, on the same device in the same job.
+             * @example model_4k2v9x
+             */
+            original?: string;
+            /** @default 20 */
+            runs?: number;
+        };
+        VerifyRequest: {
+            /**
+             * @description `auto`: a runner that has what it takes, else the Worker (small models).
+             * @default auto
+             * @enum {string}
+             */
+            executor?: "auto" | "edge" | "runner";
+            /**
+             * @description Only there. `wasm` is what the Worker has.
+             * @example webgpu
+             * @enum {string}
+             */
+            backend?: "cuda" | "webgpu" | "cpu" | "wasm";
+            /**
+             * @description What the model is compared with.
+             * @example model_4k2v9x
+             */
+            original: string;
         };
         Graph: {
             /** @enum {string} */
@@ -1854,7 +2007,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `idempotency_key_reused`, `truncated`, `malformed`, `invalid_model`, `unsupported`, `external_data`, `unexpected_file`, `invalid_samples`, `invalid_dataset`, `dataset_mismatch`, `nothing_to_gain`, `not_close_enough`, `does_not_load`, `unknown_name`, `not_applicable`, `result_has_external_data`, `training_mismatch`, `executor_not_available`, `training_diverged`, `training_failed`, `url_fetch_failed` */
+        /** @description `idempotency_key_reused`, `truncated`, `malformed`, `invalid_model`, `unsupported`, `external_data`, `unexpected_file`, `invalid_samples`, `invalid_dataset`, `dataset_mismatch`, `no_executor`, `task_failed`, `external_data_not_run`, `nothing_to_gain`, `not_close_enough`, `does_not_load`, `unknown_name`, `not_applicable`, `result_has_external_data`, `training_mismatch`, `executor_not_available`, `training_diverged`, `training_failed`, `url_fetch_failed` */
         Problem422: {
             headers: {
                 [name: string]: unknown;
@@ -2088,6 +2241,7 @@ export type ReportSummary = components['schemas']['ReportSummary'];
 export type TrainingJob = components['schemas']['TrainingJob'];
 export type RankFigures = components['schemas']['RankFigures'];
 export type EpochMetrics = components['schemas']['EpochMetrics'];
+export type MeasurementJob = components['schemas']['MeasurementJob'];
 export type QuantizeOptions = components['schemas']['QuantizeOptions'];
 export type PruneOptions = components['schemas']['PruneOptions'];
 export type ModelList = components['schemas']['ModelList'];
@@ -2095,6 +2249,8 @@ export type Model = components['schemas']['Model'];
 export type Value = components['schemas']['Value'];
 export type ModelForm = components['schemas']['ModelForm'];
 export type ImportRequest = components['schemas']['ImportRequest'];
+export type BenchmarkRequest = components['schemas']['BenchmarkRequest'];
+export type VerifyRequest = components['schemas']['VerifyRequest'];
 export type Graph = components['schemas']['Graph'];
 export type Upload = components['schemas']['Upload'];
 export type UploadPart = components['schemas']['UploadPart'];
@@ -2524,6 +2680,108 @@ export interface operations {
             409: components["responses"]["Problem409"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
+        };
+    };
+    benchmarkModel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+                /** @description `wait` or `wait=N`: answer when the job is over, or after N seconds (at most 60). */
+                prefer?: string;
+            };
+            path: {
+                /** @description The id, `model_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BenchmarkRequest"];
+            };
+        };
+        responses: {
+            /** @description The job is over, within the time that `Prefer: wait` gave it. */
+            200: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The job. */
+            202: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    verifyModel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+                /** @description `wait` or `wait=N`: answer when the job is over, or after N seconds (at most 60). */
+                prefer?: string;
+            };
+            path: {
+                /** @description The id, `model_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyRequest"];
+            };
+        };
+        responses: {
+            /** @description The job is over, within the time that `Prefer: wait` gave it. */
+            200: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The job. */
+            202: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
         };
     };
     downloadModel: {
@@ -3025,7 +3283,7 @@ export interface operations {
                 cursor?: string;
                 state?: "queued" | "running" | "succeeded" | "failed" | "canceled";
                 model_id?: string;
-                operation?: "quantize" | "prune" | "train";
+                operation?: "quantize" | "prune" | "train" | "benchmark" | "verify";
             };
             header?: never;
             path?: never;
