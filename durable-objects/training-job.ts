@@ -257,7 +257,10 @@ export class TrainingJob
       return;
     }
     const code = failure.kind === "non_finite" ? "training_diverged" : "training_failed";
-    await this.#fail(new ApiError(code, failure.message));
+    const last = this.#ledger.current().view.checkpoint_step;
+    const kept =
+      last === null ? "there is no checkpoint" : `the last checkpoint is of step ${last}`;
+    await this.#fail(new ApiError(code, `${failure.message.replace(/^train: /, "")}; ${kept}`));
     await this.ctx.storage.setAlarm(Date.now());
   }
 

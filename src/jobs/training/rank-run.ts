@@ -4,18 +4,13 @@
  * What a step told is reported before a checkpoint holds that step, so that the job has heard of every step
  * which is not done again.
  */
-import { NonFiniteLossError, type Trainer } from "../../train/modes/trainer.ts";
-import type { Executor } from "../../train/executor.ts";
+import type { Trainer } from "../../train/modes/trainer.ts";
 import type { LocalCheckpoints } from "./local-checkpoints.ts";
 import type { RankData } from "./rank-data.ts";
 import { RankMeter } from "./rank-meter.ts";
-import type {
-  EvaluationRow,
-  Membership,
-  RankFailure,
-  RankReport,
-  ReportAnswer,
-} from "./rank-protocol.ts";
+import type { EvaluationRow, Membership, RankReport, ReportAnswer } from "./rank-protocol.ts";
+import { failureOf } from "./rank-failure.ts";
+import type { TimedExecutor } from "./timed-executor.ts";
 import { endsEpoch, type TrainingPlan } from "./training-plan.ts";
 import type { TrainingObjects } from "./training-objects.ts";
 
@@ -42,29 +37,6 @@ export interface RankRunParts {
   close: (reason: string) => void;
 }
 
-/** An executor that adds up its time. */
-export class TimedExecutor implements Executor {
-  readonly #executor: Executor;
-  milliseconds = 0;
-
-  constructor(executor: Executor) {
-    this.#executor = executor;
-  }
-
-  async gradients(...call: Parameters<Executor["gradients"]>) {
-    const start = performance.now();
-    try {
-      return await this.#executor.gradients(...call);
-    } finally {
-      this.milliseconds += performance.now() - start;
-    }
-  }
-
-  async evaluate(...call: Parameters<Executor["evaluate"]>) {
-    return await this.#executor.evaluate(...call);
-  }
-}
-
 export class RankRun {
   readonly #parts: RankRunParts;
   readonly #meter: RankMeter;
@@ -74,6 +46,7 @@ export class RankRun {
   #breathedAt = Date.now();
   #ended = false;
   readonly #stopped = Promise.withResolvers<false>();
+  readonly #work = this.#allWork();
 
   constructor(parts: RankRunParts) {
     this.#parts = parts;
@@ -98,19 +71,32 @@ export class RankRun {
     this.#stopped.resolve(false);
   }
 
-  /** Works for about `sliceMs`; true while there is more to do. */
+  /** Works for about `sliceMs`, up to a point where it can be left; true while there is more to do. */
   async slice(sliceMs: number): Promise<boolean> {
     const until = Date.now() + sliceMs;
     try {
-      while (!this.#ended && this.#step() < this.#parts.plan.steps) {
-        await this.#takeStep();
-        if (Date.now() >= until) return !this.#ended;
+      while (!this.#ended && Date.now() < until) {
+        const { done } = await this.#work.next();
+        if (done) return false;
+        await this.#breathe();
       }
-      if (!this.#ended) await this.#finish();
+      return !this.#ended;
     } catch (error) {
       await this.#failed(error);
+      return false;
     }
-    return false;
+  }
+
+  /** The whole work; it yields where it can be left, and goes on from there in the next slice. */
+  async *#allWork(): AsyncGenerator<void> {
+    const { plan, trainer } = this.#parts;
+    while (this.#step() < plan.steps) {
+      await this.#takeStep();
+      yield;
+      yield* this.#afterStep(plan, this.#step());
+    }
+    await trainer.finish();
+    yield* this.#finish();
   }
 
   /** Finished steps. */
@@ -119,7 +105,7 @@ export class RankRun {
   }
 
   async #takeStep(): Promise<void> {
-    const { plan, trainer, executor, data } = this.#parts;
+    const { trainer, executor, data } = this.#parts;
     const step = this.#step();
     const start = performance.now();
     const { batches, globalRows } = await data.step(step);
@@ -132,7 +118,6 @@ export class RankRun {
       rows: read - start,
     };
     this.#meter.add(metrics, times, this.#counts());
-    await this.#afterStep(plan, this.#step());
   }
 
   /** In `sync` all ranks know the same sums. */
@@ -140,15 +125,19 @@ export class RankRun {
     return this.#parts.plan.mode.mode !== "sync" || this.#parts.membership.rank === 0;
   }
 
-  async #afterStep(plan: TrainingPlan, step: number): Promise<void> {
+  async *#afterStep(plan: TrainingPlan, step: number): AsyncGenerator<void> {
     const last = step === plan.steps;
     // In `async` the ranks agree only where their own checkpoints are, and again after the end.
     const ends = last && plan.mode.mode !== "async";
     const local = ends || step % plan.localCheckpointEvery === 0;
     const stored = ends || (plan.checkpointEvery > 0 && step % plan.checkpointEvery === 0);
-    if (endsEpoch(plan, step) && !last) await this.#measure(step);
+    if (endsEpoch(plan, step) && !last) yield* this.#measure(step);
     if (local || stored) await this.#checkpoint(step, { local, stored });
     else if (Date.now() - this.#reportedAt >= REPORT_MS) await this.#report();
+  }
+
+  /** Lets others be heard, whose messages wait while this rank works. */
+  async #breathe(): Promise<void> {
     if (Date.now() - this.#breathedAt < BREATH_MS) return;
     await scheduler.wait(0);
     this.#breathedAt = Date.now();
@@ -168,7 +157,7 @@ export class RankRun {
   }
 
   /** The loss on this rank's part of the validation rows; a row even where there are none, so that the job knows. */
-  async #measure(step: number): Promise<void> {
+  async *#measure(step: number): AsyncGenerator<void> {
     const { plan, trainer, executor, data } = this.#parts;
     const row: EvaluationRow = {
       step,
@@ -182,17 +171,15 @@ export class RankRun {
       row.lossSum += loss * count;
       if (correct !== undefined) row.correct = (row.correct ?? 0) + correct;
       row.count += count;
-      if (this.#ended) return;
-      await scheduler.wait(0);
+      yield;
     }
     this.#meter.close();
     this.#evaluations.push(row);
   }
 
-  async #finish(): Promise<void> {
+  async *#finish(): AsyncGenerator<void> {
     const { plan, trainer, objects, membership } = this.#parts;
-    await trainer.finish();
-    await this.#measure(plan.steps);
+    yield* this.#measure(plan.steps);
     if (plan.mode.mode === "async") {
       await this.#checkpoint(plan.steps, { local: false, stored: true });
     }
@@ -232,16 +219,4 @@ export class RankRun {
       this.stop(failure.message);
     }
   }
-}
-
-/** ONNX Runtime's and the options' errors would come again; the rest may not. */
-function failureOf(error: unknown, step: number): RankFailure {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof NonFiniteLossError) return { kind: "non_finite", message };
-  // A checkpoint holds no such value.
-  if (/^train: element .* is (NaN|-?Infinity) after step/.test(message)) {
-    return { kind: "non_finite", message };
-  }
-  const fatal = /^(the model does not fit|ONNX Runtime could not|runtime: |train: )/.test(message);
-  return { kind: fatal ? "fatal" : "broken", message: `${message}, in step ${step}` };
 }

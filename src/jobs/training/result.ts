@@ -1,7 +1,8 @@
 /** @file The last thing a job does: the trained vector as a model in the catalogue. May be begun again. */
 import { planModel } from "../../onnx/write-model.ts";
+import { ApiError } from "../../problem/api-error.ts";
 import { findModel } from "../../store/models.ts";
-import { MEMORY_BYTES, Spool } from "../../store/spool.ts";
+import { MEMORY_BYTES, Spool, type Spooled } from "../../store/spool.ts";
 import { releaseObjects, TemporaryObjects } from "../../store/temporary-objects.ts";
 import { storeModel } from "../store-model.ts";
 import { planTraining } from "./plan-training.ts";
@@ -30,6 +31,7 @@ export async function writeResult(
     await file.write(spool);
     const spooled = await spool.finish();
     signal?.throwIfAborted();
+    await checkLoads(spooled);
     await storeModel(env, workspace, objects, {
       id: resultModelId,
       name: order.resultName,
@@ -48,5 +50,22 @@ export async function writeResult(
     throw error;
   } finally {
     await objects.release();
+  }
+}
+
+/**
+ * A model that ONNX Runtime does not load is not handed out; one too large to try here is.
+ * @throws ApiError `does_not_load`
+ */
+async function checkLoads({ source, bytes }: Spooled): Promise<void> {
+  const { edgeRuntime } = await import("../../runtime/edge.ts");
+  const runtime = edgeRuntime();
+  if (bytes > runtime.maxModelBytes) return;
+  const model = new Uint8Array(bytes);
+  await source.read(0, model);
+  try {
+    await (await runtime.load(model)).release();
+  } catch (error) {
+    throw new ApiError("does_not_load", `the trained model: ${(error as Error).message}`);
   }
 }

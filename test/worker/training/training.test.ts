@@ -65,3 +65,70 @@ it.each([
   expect(job.result.metrics.validation_accuracy).toBeGreaterThan(0.9);
   expect(job.metrics).toHaveLength(8);
 });
+
+it("twenty ranks in a ring end with the same weights as two", async () => {
+  const training = await newTraining(200);
+  const sgd = { steps: 3, optimizer: { type: "sgd", lr: 0.1 }, shuffle: false };
+  const two = await training.train({ ...sgd, batch_size: 100, world_size: 2 });
+  const twenty = await training.train({ ...sgd, batch_size: 10, world_size: 20 });
+  const jobs = [await over(training, two.json.id), await over(training, twenty.json.id)];
+  expect(jobs.map((job) => [job.state, job.attempts])).toEqual([
+    ["succeeded", 1],
+    ["succeeded", 1],
+  ]);
+  const [few, many] = await Promise.all(jobs.map((job) => weights(training, job.result.model_id)));
+  for (const [name, values] of Object.entries(few ?? {})) {
+    values.forEach((value, i) => expect(many?.[name]?.[i]).toBeCloseTo(value, 5));
+  }
+});
+
+it.each<[string, Record<string, unknown>, string[]]>([
+  ["LoRA", { lora: { rank: 2 } }, ["b1", "b2"]],
+  ["frozen parameters", { frozen: ["w2", "b*"] }, ["w2", "b1", "b2"]],
+  ["a pattern of trainable ones", { trainable: ["w2"] }, ["w1", "b1", "b2"]],
+])("%s leaves the others' bits alone", async (_name, options, kept) => {
+  const training = await newTraining();
+  const { json } = await training.train({ ...OPTIONS, ...options, world_size: 2 });
+  const job = await over(training, json.id);
+  expect(job.error).toBeNull();
+  const before = await weights(training, training.model);
+  const after = await weights(training, job.result.model_id);
+  const same = Object.keys(before).filter(
+    (name) => JSON.stringify(before[name]) === JSON.stringify(after[name]),
+  );
+  expect(same).toEqual(Object.keys(before).filter((name) => kept.includes(name)));
+});
+
+it("a pruned model keeps its zeros", async () => {
+  const training = await newTraining();
+  const { call, model } = training;
+  const { json: pruned } = await call(`/v1/models/${model}/prune`, {
+    json: { amount: 0.5 },
+    headers: { Prefer: "wait" },
+  });
+  const { json } = await training.train({
+    ...OPTIONS,
+    model: pruned.result.model_id,
+    keep_sparsity: true,
+    world_size: 2,
+  });
+  const job = await over(training, json.id);
+  const zeros = async (id: string) =>
+    ((await weights(training, id))["w1"] ?? []).map((value) => value === 0);
+  expect(await zeros(job.result.model_id)).toEqual(await zeros(pruned.result.model_id));
+});
+
+it("training through rounding gives a model of codes, a teacher is followed", async () => {
+  const training = await newTraining();
+  const rounded = await over(training, (await training.train({ ...OPTIONS, qat: true })).json.id);
+  expect(rounded.error).toBeNull();
+  const { json } = await training.call(`/v1/models/${rounded.result.model_id}/graph`);
+  expect(JSON.stringify(json)).toMatch(/QuantizeLinear/);
+  const taught = await training.train({
+    ...OPTIONS,
+    teacher: { model: rounded.result.model_id, alpha: 0.5 },
+  });
+  expect(
+    taught.status === 202 ? (await over(training, taught.json.id)).state : taught.json.detail,
+  ).toBe("succeeded");
+});
