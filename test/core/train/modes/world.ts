@@ -48,15 +48,18 @@ export interface World {
   collectives: Collective[];
 }
 
-const carry = (seed: number) =>
-  badNetwork({ seed, duplicated: 0.2, lost: 0.1, turn: () => setImmediate() });
+/** Reorders, repeats and loses; by even seeds ranks also read each other's memory, late. */
+const badly = (seed: number) => ({
+  carry: badNetwork({ seed, duplicated: 0.2, lost: 0.1, turn: () => setImmediate() }),
+  lends: seed % 2 === 0,
+});
 
 export function world(options: WorldOptions): World {
   const { worldSize, layout = toyLayout(false), vector = toyVector(), network = "calm" } = options;
   const memory = new MemoryNetwork(
     typeof network === "object"
       ? network
-      : { worldSize, ...(network === "bad" && { carry: carry(options.networkSeed ?? 1) }) },
+      : { worldSize, ...(network === "bad" && badly(options.networkSeed ?? 1)) },
   );
   const collectives: Collective[] = [];
   const trainers = memory.form(1).map((transport, rank) => {
