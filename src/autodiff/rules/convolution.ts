@@ -7,6 +7,7 @@
 import { intAttribute, makeInt, makeInts } from "../../graph/attributes.ts";
 import type { GradientContext, GradientRule, MaybeValue, RuleTable } from "../rule.ts";
 import { weightGradient } from "./convolution-weights.ts";
+import { transposedConv } from "./transposed-conv.ts";
 import { at, slidingWindows, spatialPads, transposedWindows, type Windows } from "./window.ts";
 
 const conv: GradientRule = (c, node, [g = ""]) => {
@@ -20,7 +21,7 @@ const conv: GradientRule = (c, node, [g = ""]) => {
   );
   const group = intAttribute(node, "group", 1);
   return [
-    c.needsGradient(x) ? spread(c, g, w, group, windows) : undefined,
+    c.needsGradient(x) ? transposedConv(c, g, w, group, windows) : undefined,
     c.needsGradient(w)
       ? weightGradient(c, { input: x, output: g, weights, group, windows })
       : undefined,
@@ -51,98 +52,6 @@ function biasGradient(c: GradientContext, g: string, bias: MaybeValue): MaybeVal
   if (!bias || !c.needsGradient(bias)) return undefined;
   const axes = [...c.dims(g).keys()].filter((axis) => axis !== 1);
   return c.reduce("ReduceSum", g, axes, false);
-}
-
-/** Conv transposed: gives [N, C, …input] from a gradient [N, M, …output]. */
-function spread(
-  c: GradientContext,
-  g: string,
-  weights: string,
-  group: number,
-  windows: Windows,
-): string {
-  // Faster than ConvTranspose for kernels of one tap and of one channel, not for others.
-  const [, inputsPerGroup] = c.sizes(weights);
-  const isSmall = inputsPerGroup === 1 && group > 1;
-  if (isSmall || windows.kernel.every((size) => size === 1)) {
-    const flipped = flippedConv(c, g, weights, group, windows);
-    if (flipped) return flipped;
-  }
-  const { kernel, strides, dilations, before, after } = windows;
-  return c.emit(
-    "ConvTranspose",
-    [g, weights],
-    [
-      makeInts("kernel_shape", kernel),
-      makeInts("strides", strides),
-      makeInts("dilations", dilations),
-      makeInts("pads", [...before, ...after.map((size) => Math.max(0, size))]),
-      makeInts(
-        "output_padding",
-        after.map((size) => Math.max(0, -size)),
-      ),
-      makeInt("group", group),
-    ],
-  );
-}
-
-/**
- * At stride 1, Conv transposed is a Conv with the kernel turned around and the channels exchanged.
- * `undefined` where stride or padding rule that out.
- */
-function flippedConv(
-  c: GradientContext,
-  g: string,
-  weights: string,
-  group: number,
-  windows: Windows,
-): MaybeValue {
-  const { kernel, strides, dilations, before, after } = windows;
-  const edges = [before, after].flatMap((sizes) =>
-    sizes.map((size, i) => at(dilations, i) * (at(kernel, i) - 1) - size),
-  );
-  if (strides.some((stride) => stride !== 1) || edges.some((size) => size < 0)) return undefined;
-  return c.emit(
-    "Conv",
-    [g, exchanged(c, reversed(c, weights, kernel), group)],
-    [
-      makeInts("kernel_shape", kernel),
-      makeInts("dilations", dilations),
-      makeInts("pads", edges),
-      makeInt("group", group),
-    ],
-  );
-}
-
-/** Weights with every spatial axis back to front. */
-function reversed(c: GradientContext, weights: string, kernel: readonly number[]): string {
-  const axes = [...kernel.keys()].filter((axis) => at(kernel, axis) > 1).map((axis) => axis + 2);
-  if (axes.length === 0) return weights;
-  return c.emit("Slice", [
-    weights,
-    c.int64(axes.map(() => -1)),
-    c.int64(axes.map(() => Number.MIN_SAFE_INTEGER)),
-    c.int64(axes),
-    c.int64(axes.map(() => -1)),
-  ]);
-}
-
-/** Weights [M, C/group, …] as those of the opposite direction, [C, M/group, …]. */
-function exchanged(c: GradientContext, weights: string, group: number): string {
-  const [outputs = 0, inputsPerGroup = 0, ...kernel] = c.sizes(weights);
-  const outputsPerGroup = outputs / group;
-  if (inputsPerGroup === 1 && outputsPerGroup === 1) return weights;
-  const rest = kernel.map((_, axis) => axis);
-  if (group === 1) {
-    return c.emit("Transpose", [weights], [makeInts("perm", [1, 0, ...rest.map((i) => i + 2)])]);
-  }
-  const byGroup = c.reshape(weights, [group, outputsPerGroup, inputsPerGroup, ...kernel]);
-  const swapped = c.emit(
-    "Transpose",
-    [byGroup],
-    [makeInts("perm", [0, 2, 1, ...rest.map((i) => i + 3)])],
-  );
-  return c.reshape(swapped, [group * inputsPerGroup, outputsPerGroup, ...kernel]);
 }
 
 /** Conv with the weights of a ConvTranspose: gives [N, C, …narrow] from a gradient [N, M, …wide]. */

@@ -2,11 +2,12 @@
  * @file Gradients of MaxPool: each window's gradient goes to the first of its largest elements, as
  * ONNX Runtime's and torch's kernels choose it.
  */
-import { intAttribute, makeInt, makeInts, makeString } from "../../graph/attributes.ts";
+import { intAttribute, makeInt, makeString } from "../../graph/attributes.ts";
 import { elementCount } from "../../onnx/data-type.ts";
 import { castLike, equal, mul, sub } from "../arithmetic.ts";
 import type { GradientContext, GradientRule, RuleTable } from "../rule.ts";
 import { poolWindows } from "./pooling.ts";
+import { transposedConv } from "./transposed-conv.ts";
 import { at, positions, spatialPads, type Windows } from "./window.ts";
 
 /** Loses against every element, as padding must. */
@@ -69,24 +70,12 @@ function byTaps(c: GradientContext, g: string, x: string, y: string, windows: Wi
     return c.reshape(mul(c, isFirst, g), [undefined, 1, ...output]);
   });
   const stacked = c.emit("Concat", parts, [makeInt("axis", 1)]);
-  // Tap t's plane goes back to where tap t reads: a ConvTranspose with one kernel of zeros and a one per tap.
+  // Tap t's plane goes back to where tap t reads: a kernel of zeros and a one for each tap.
   const taps = elementCount(kernel);
   const places = Float32Array.from({ length: taps * taps }, (_, i) =>
     i % (taps + 1) === 0 ? 1 : 0,
   );
-  const spread = c.emit(
-    "ConvTranspose",
-    [stacked, c.floats(places, [taps, 1, ...kernel])],
-    [
-      makeInts("strides", strides),
-      makeInts("dilations", dilations),
-      makeInts("pads", [...before, ...end]),
-      makeInts(
-        "output_padding",
-        after.map((size) => Math.max(0, -size)),
-      ),
-    ],
-  );
+  const spread = transposedConv(c, stacked, c.floats(places, [taps, 1, ...kernel]), 1, windows);
   return c.reshapeLike(spread, x);
 }
 

@@ -1,15 +1,10 @@
 /** @file Gradients of AveragePool, LpPool and the pools over whole channels. */
-import {
-  intAttribute,
-  intsAttribute,
-  makeInt,
-  makeInts,
-  stringAttribute,
-} from "../../graph/attributes.ts";
+import { intAttribute, intsAttribute, makeInt, stringAttribute } from "../../graph/attributes.ts";
 import { elementCount } from "../../onnx/data-type.ts";
 import type { Node } from "../../onnx/model.ts";
 import { div, equal, mul, where } from "../arithmetic.ts";
 import type { GradientContext, GradientRule, RuleTable } from "../rule.ts";
+import { transposedConv } from "./transposed-conv.ts";
 import { at, positions, slidingWindows, type Windows } from "./window.ts";
 
 /** The windows of a pool; the spatial sizes must be known. */
@@ -75,19 +70,7 @@ function spreadOverWindows(c: GradientContext, g: string, x: string, windows: Wi
     return c.emit("Pad", [tiles, c.int64([...Array(kernel.length + 4).fill(0), ...missing])]);
   }
   const ones = c.floats(Array<number>(elementCount(kernel)).fill(1), [1, 1, ...kernel]);
-  const spread = c.emit(
-    "ConvTranspose",
-    [c.reshape(g, [undefined, 1, ...output]), ones],
-    [
-      makeInts("strides", strides),
-      makeInts("dilations", dilations),
-      makeInts("pads", [...before, ...after.map((size) => Math.max(0, size))]),
-      makeInts(
-        "output_padding",
-        after.map((size) => Math.max(0, -size)),
-      ),
-    ],
-  );
+  const spread = transposedConv(c, c.reshape(g, [undefined, 1, ...output]), ones, 1, windows);
   return c.reshapeLike(spread, x);
 }
 

@@ -81,7 +81,7 @@ function cut(
 }
 
 /** `stride − 1` zeros after each of the `count` elements along the axis. */
-function interleaved(
+export function interleaved(
   c: GradientContext,
   value: string,
   axis: number,
