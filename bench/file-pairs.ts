@@ -12,7 +12,7 @@ import { type BenchModel, FOLDER } from "./models.ts";
 const OURS = `${FOLDER}/compress-one.mjs`;
 const OUTPUT = `${FOLDER}/output`;
 const PYTHON = process.env["HONE_BENCH_PYTHON"] ?? "python3";
-const NODE_FLAGS = ["--single-threaded", "--max-semi-space-size=1"];
+const NODE_FLAGS = ["--single-threaded", "--max-semi-space-size=2"];
 
 export interface Case {
   name: string;

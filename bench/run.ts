@@ -1,5 +1,6 @@
 /** @file `npm run bench -- NAME`: runs one benchmark; progress on stderr, the last line on stdout is its JSON. */
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
+  api: () => import("./api.ts"),
   allreduce: () => import("./allreduce.ts"),
   compress: () => import("./compress.ts"),
   kernels: () => import("./kernels.ts"),

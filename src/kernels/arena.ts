@@ -14,12 +14,14 @@ export class Arena {
   readonly maxBytes: number;
   #top: number;
   #bytes: Uint8Array;
+  #floats: Float32Array;
 
   private constructor(kernels: KernelExports, base: number, maxBytes: number) {
     this.kernels = kernels;
     this.maxBytes = maxBytes;
     this.#top = base;
     this.#bytes = new Uint8Array(kernels.memory.buffer);
+    this.#floats = new Float32Array(kernels.memory.buffer);
   }
 
   /**
@@ -41,6 +43,14 @@ export class Arena {
       this.#bytes = new Uint8Array(this.kernels.memory.buffer);
     }
     return this.#bytes;
+  }
+
+  /** All memory as float32: element i lies at pointer 4·i; valid until the next `allocate`. */
+  get floats(): Float32Array {
+    if (this.#floats.buffer !== this.kernels.memory.buffer) {
+      this.#floats = new Float32Array(this.kernels.memory.buffer);
+    }
+    return this.#floats;
   }
 
   /** A byte view of `length` bytes at `pointer`; valid until the next `allocate`. */

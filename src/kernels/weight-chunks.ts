@@ -102,8 +102,8 @@ export function heldChunks(
   };
 }
 
-/** 1 MiB of float32: a chunk is still in the second-level cache when it has been read. */
-const HELD_CHUNK = 1 << 18;
+/** Elements of a held weight's chunk, 1 MiB of float32: it is still in the second-level cache when it has been read. */
+export const HELD_CHUNK = 1 << 18;
 
 /** The kernel that widens the tensor's elements to float32; `undefined` where they are. */
 function decoder(

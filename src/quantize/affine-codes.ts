@@ -2,6 +2,7 @@
 import type { Arena } from "../kernels/arena.ts";
 import {
   CHUNK_ELEMENTS,
+  HELD_CHUNK,
   heldChunks,
   type WeightChunks,
   weightChunks,
@@ -107,7 +108,8 @@ class ChunkQuantizer {
       this.#columnScale = arena.allocate(layout.channels * 4);
       this.#columnZeroPoint = arena.allocate(layout.channels);
     }
-    this.codes = arena.allocate(Math.min(layout.count, CHUNK_ELEMENTS));
+    const chunk = isHeld ? Math.max(HELD_CHUNK, this.#rowLength) : CHUNK_ELEMENTS;
+    this.codes = arena.allocate(Math.min(layout.count, chunk));
     const read = isHeld ? heldChunks : weightChunks;
     this.chunks = read(tensor, arena, layout.count, this.#rowLength);
   }

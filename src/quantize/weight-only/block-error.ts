@@ -60,11 +60,12 @@ export class BlockError {
     const bits = this.#bits;
     const mask = (1 << bits) - 1;
     const perByte = 8 / bits;
-    const { bytes } = arena;
-    const x = arena.float32(row.x, row.rows * row.columns);
-    const scales = arena.float32(row.scales, (row.columns - 1) * row.scaleStride + 1);
+    // views of all the memory: one for each of thousands of block rows would be garbage
+    const { bytes, floats } = arena;
+    const x = row.x / 4;
+    const scales = row.scales / 4;
     for (let c = 0; c < row.columns; c += this.#every) {
-      const scale = scales[c * row.scaleStride] ?? 0;
+      const scale = floats[scales + c * row.scaleStride] ?? 0;
       let zero = 1 << (bits - 1);
       if (row.zeroPoint) {
         const { pointer, stride, bit } = row.zeroPoint;
@@ -74,7 +75,7 @@ export class BlockError {
       for (let r = 0; r < row.rows; r++) {
         const byte = bytes[codes + Math.floor(r / perByte)] ?? 0;
         const code = (byte >> ((r % perByte) * bits)) & mask;
-        const value = x[r * row.columns + c] ?? 0;
+        const value = floats[x + r * row.columns + c] ?? 0;
         const difference = value - Math.fround((code - zero) * scale);
         this.signal += value * value;
         this.error += difference * difference;

@@ -134,10 +134,12 @@ describe.each(cases)("$title", ({ options, transposed, small }) => {
   });
 });
 
-test("a stored matrix is read twice, once to look for NaN and once to pack, in few pieces", async () => {
+test("a stored matrix is read twice, once to look for NaN and once to pack, in pieces that are worth a read", async () => {
   const source = new CountingSource(values);
   await tensors(product(stored(source), false), { bits: 4 });
-  expect(source.reads).toBeLessThanOrEqual(2 * Math.ceil(values.length / (4 * MIB)));
+  const looked = Math.ceil(values.length / (4 * MIB));
+  const packed = Math.ceil(values.length / (MIB / 4));
+  expect(source.reads).toBeLessThanOrEqual(looked + packed);
 });
 
 test("scales and zero points of two weights that are written in turns are right", async () => {
