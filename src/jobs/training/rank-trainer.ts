@@ -43,25 +43,26 @@ export function rankTrainer(parts: RankTrainerParts): RankTrainer {
     totalSteps: plan.steps,
     arena,
   };
+  const { algorithm, compression } = mode.allreduce;
+  const codec = compression === "none" ? undefined : codecNamed(compression);
   if (mode.mode === "async") {
     const counted = countedTransport(transport);
     const trainer = asyncTrainer({
       ...options,
       transport: counted,
+      codec,
       maxStaleness: mode.max_staleness,
       checkpointEvery: plan.localCheckpointEvery,
       deadlineMs,
     });
     return { trainer, bytesSent: counted.bytesSent, close: (reason) => transport.close(reason) };
   }
-  const { algorithm, compression } = mode.allreduce;
   const collective = createCollective({
     transport,
     arena,
     deadlineMs,
     ...(algorithm && { algorithm }),
   });
-  const codec = compression === "none" ? undefined : codecNamed(compression);
   const trainer =
     mode.mode === "sync"
       ? syncTrainer({ ...options, collective, codec })
