@@ -97,6 +97,7 @@ function wantedShape(
 ): Dimension[] {
   const own = [BATCH, ...row.shape];
   if (!declared) return own;
+  checkBatchFirst(name, declared);
   const fits =
     declared.length === own.length &&
     row.shape.every((size, i) => typeof declared[i + 1] !== "number" || declared[i + 1] === size);
@@ -109,6 +110,16 @@ function wantedShape(
   const shape = declared.map((dim) => dim ?? "?").join(", ");
   throw new RangeError(
     `train: the model's input "${name}" is [${shape}], a row of the data ${dataTypeName(DataType[row.dtype])} [${row.shape.join(", ")}]`,
+  );
+}
+
+/** A model whose first axis has a fixed size while another is open has its batch there (LSTM's [T, N, C]). */
+function checkBatchFirst(name: string, [first, ...others]: readonly Dimension[]): void {
+  const isFixed = typeof first === "number" && first !== 1;
+  if (!isFixed || others.every((size) => typeof size === "number")) return;
+  const shape = [first, ...others].map((dim) => dim ?? "?").join(", ");
+  throw new RangeError(
+    `train: the model's input "${name}" is [${shape}]: training needs the batch as the first axis`,
   );
 }
 

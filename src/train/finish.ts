@@ -22,7 +22,7 @@ export interface ResultParts {
     | undefined;
 }
 
-/** @throws RangeError when the vector's length is not the layout's, or an activation was never seen */
+/** @throws RangeError when the vector's length is not the layout's, or no step was run that saw the activations' ranges */
 export async function resultModel(parts: ResultParts, vector: Float32Array): Promise<Model> {
   const { original, layout, adapters, rounding } = parts;
   if (vector.length !== layout.length) {

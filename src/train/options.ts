@@ -74,7 +74,10 @@ export interface TrainingOptions {
   /** Trains through 8-bit rounding; the result is a QDQ model. */
   qat?: boolean | QatOptions;
   teacher?: TeacherOptions;
-  /** BatchNormalization: `train` uses the batch's statistics and moves the running ones, `frozen` keeps them. Default `train`. */
+  /**
+   * BatchNormalization: `train` uses the batch's statistics and moves the running ones (by the population variance,
+   * as ONNX has it), `frozen` keeps them. Default `train`.
+   */
   batch_normalization?: "train" | "frozen";
   /** The model's Dropout nodes drop, with masks drawn from the seed. Default true. */
   dropout?: boolean;

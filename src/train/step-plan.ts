@@ -42,7 +42,7 @@ export interface StepPlan {
    * The result: the model with the vector's parameters and buffers in it, under their own names; adapters
    * merged, rounding in training made into QuantizeLinear and DequantizeLinear. The vector is read when the
    * result is written.
-   * @throws RangeError when the vector's length is not the layout's, or an activation was never seen
+   * @throws RangeError when the vector's length is not the layout's, or no step was run that saw the activations' ranges
    */
   finish: (vector: Float32Array) => Promise<Model>;
 }

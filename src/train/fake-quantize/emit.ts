@@ -91,8 +91,9 @@ function roundActivation(
   { phase, settings }: FakeQuantizeOptions,
 ): string {
   const { emitter } = forward;
-  // Both are zero until a step has seen the activation.
-  const seen = emitter.emit("Less", [range.min.name, range.max.name]);
+  // Both are zero until a step has seen the activation, and while it is zero throughout.
+  const magnitudes = [range.min, range.max].map((end) => emitter.emit("Abs", [end.name]));
+  const seen = emitter.emit("Greater", [emitter.emit("Add", magnitudes), emitter.float(0)]);
   let [low, high] = [range.min.name, range.max.name];
   if (phase === "step") {
     low = moved(forward, name, "ReduceMin", range.min, seen, settings.averaging);

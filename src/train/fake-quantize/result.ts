@@ -26,7 +26,7 @@ export interface Rounding {
 /**
  * @param model the trained float model; it is changed
  * @param values of the ranges' buffers, by name
- * @throws RangeError when an activation was never seen, or a product is not in the model
+ * @throws RangeError when no activation was ever seen, or a product is not in the model
  */
 export async function quantizeResult(
   model: Model,
@@ -42,18 +42,19 @@ export async function quantizeResult(
   const rounded = new Map<string, string>();
   /** Nodes to be put before the one that reads them first. */
   const before = new Map<Node, Node[]>();
+  const seen = seenRanges(ranges, values);
   for (const { output, node: trained, input, operand } of uses) {
+    if (operand.kind === "activation" && !seen.has(operand.name)) continue;
     const node = producers.get(output);
     if (!node) throw new RangeError(`train: qat: the model has no ${nodeLabel(trained)}`);
     const axis = operand.kind === "weight" ? operand.axis : undefined;
     const key = `${operand.name} ${axis}`;
     let value = rounded.get(key);
     if (value === undefined) {
-      const range = ranges.find(({ name }) => name === operand.name);
       const nodes =
         operand.kind === "weight"
           ? await roundedWeight(model, names, operand.name, axis)
-          : roundedActivation(model, names, operand.name, settings, bounds(range, values));
+          : roundedActivation(model, names, operand.name, settings, seen.get(operand.name));
       value = nodes.at(-1)?.outputs[0] ?? "";
       rounded.set(key, value);
       before.set(node, [...(before.get(node) ?? []), ...nodes]);
@@ -65,15 +66,28 @@ export async function quantizeResult(
   return model;
 }
 
-function bounds(
-  range: ActivationRange | undefined,
+interface Range {
+  min: number;
+  max: number;
+}
+
+/**
+ * By activation. One that was zero in every step has no range, and stays as it is.
+ * @throws RangeError when there is none at all: then no step was run
+ */
+function seenRanges(
+  ranges: readonly ActivationRange[],
   values: ReadonlyMap<string, Float32Array>,
-): { min: number; max: number } {
-  const min = values.get(range?.min.name ?? "")?.[0] ?? 0;
-  const max = values.get(range?.max.name ?? "")?.[0] ?? 0;
-  if (min < max) return { min, max };
+): Map<string, Range> {
+  const seen = new Map<string, Range>();
+  for (const { name, min: low, max: high } of ranges) {
+    const [min = 0, max = 0] = [values.get(low.name)?.[0], values.get(high.name)?.[0]];
+    if (min !== 0 || max !== 0) seen.set(name, { min, max });
+  }
+  const [first] = ranges;
+  if (!first || seen.size > 0) return seen;
   throw new RangeError(
-    `train: qat: the range of "${range?.name}" is not known: no step has seen it`,
+    `train: qat: the range of "${first.name}" is not known: no step has seen it`,
   );
 }
 
@@ -82,7 +96,7 @@ function roundedActivation(
   names: Names,
   value: string,
   settings: QatSettings,
-  { min, max }: { min: number; max: number },
+  { min, max }: Range = { min: 0, max: 0 },
 ): Node[] {
   const { scale, zeroPoint } = activationParameters(min, max, settings.activations);
   const type = settings.activations === "int8" ? DataType.int8 : DataType.uint8;

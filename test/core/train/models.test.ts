@@ -48,8 +48,8 @@ describe("a model that was exported for one batch size", () => {
       17,
     );
 
-  it("trains on any number of rows", async () => {
-    const subject = fixed([1, 6]);
+  it.each([[[1, 6]], [[1, -1]]])("trains on any number of rows: Reshape to %j", async (target) => {
+    const subject = fixed(target);
     const { step, layout, initial, finish } = await plan(subject, [2, 3]);
     const outputs = await run(wasm, step, {
       ...vectorFeeds(layout, await initial()),
@@ -67,6 +67,19 @@ describe("a model that was exported for one batch size", () => {
       `the model's nodes fix the batch (its output "y" has 3 rows whatever is fed)`,
     );
   });
+});
+
+it("a model whose batch is not the first axis is refused", async () => {
+  const subject = model(
+    [makeNode("MatMul", ["x", "w"], ["y"], { name: "product" })],
+    [valueInfo("x", 1, [5, "N", 3])],
+    [valueInfo("y", 1, [5, "N", 2])],
+    [weight("w", [3, 2], 1)],
+    17,
+  );
+  await expect(plan(subject, [5, 3])).rejects.toThrow(
+    `the model's input "x" is [5, N, 3]: training needs the batch as the first axis`,
+  );
 });
 
 describe("a model of several inputs and outputs", () => {

@@ -124,7 +124,26 @@ describe("the result is a QDQ model", () => {
     expect(weights.has("first.weight")).toBe(false);
   });
 
-  it("is refused while a range is not known", async () => {
+  it("leaves an activation in float that was zero in every step", async () => {
+    const entry: Run = golden.mlp;
+    const { step, layout, initial, finish, evaluate } = await plan(await open("mlp"), [9], {
+      qat: true,
+    });
+    const vector = await initial();
+    const bias = layout.entries.find(({ name }) => name === "first.bias");
+    if (bias) entryValues(vector, bias).fill(-100);
+    const [batch = {}] = batchesOf(entry);
+    await train(wasm, step, layout, vector, [batch], 0);
+    const result = await finish(vector);
+    const ops = result.graph.nodes.map(({ opType }) => opType);
+    expect(ops.filter((op) => op === "QuantizeLinear")).toHaveLength(2);
+    const exact = nativeRuntime(1, "disabled");
+    const feeds = { ...vectorFeeds(layout, vector), ...batch };
+    const evaluation = floats((await run(exact, evaluate, feeds))["hone.loss"]);
+    expect(relativeError(evaluation, [await lossOf(exact, result, batch)])).toBeLessThan(1e-6);
+  });
+
+  it("is refused while no range is known", async () => {
     const { finish, initial } = await plan(await open("mlp"), [9], { qat: true });
     await expect(finish(await initial())).rejects.toThrow(
       `the range of "x" is not known: no step has seen it`,
