@@ -14,7 +14,8 @@ const reduction =
     const [x = ""] = node.inputs;
     const axes = reducedAxes(c, node);
     if (axes.length === 0 && intAttribute(node, "noop_with_empty_axes", 0) !== 0) return [g];
-    const isKept = intAttribute(node, "keepdims", 1) !== 0;
+    // A scalar broadcasts as it is.
+    const isKept = intAttribute(node, "keepdims", 1) !== 0 || axes.length === c.dims(x).length;
     const kept = (value: string): string =>
       isKept || axes.length === 0 ? value : c.emit("Unsqueeze", [value, c.int64(axes)]);
     return [broadcastTo(c, spread(c, kept(g), x, kept(node.outputs[0] ?? ""), axes), x)];
@@ -43,8 +44,9 @@ function reducedCount(c: Emitter, x: string, y: string, axes: readonly number[])
   const dims = c.dims(x);
   const sizes = axes.map((axis) => dims[axis]);
   if (sizes.every((size) => typeof size === "number")) return sizes.reduce((a, b) => a * b, 1);
-  const count = c.emit("Div", [c.emit("Size", [x]), c.emit("Size", [y])]);
-  return castLike(c, count, x);
+  const size = c.emit("Size", [x]);
+  const isAll = axes.length === dims.length;
+  return castLike(c, isAll ? size : c.emit("Div", [size, c.emit("Size", [y])]), x);
 }
 
 const sign = (c: Emitter, x: string): string => c.emit("Sign", [x]);
