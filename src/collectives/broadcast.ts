@@ -12,7 +12,7 @@ export async function broadcast(step: Step, vector: Float32Array, root: number):
   const lanes = [2 * v + 1, 2 * v + 2]
     .filter((child) => child < worldSize)
     .map((child) => step.lane(real(child)));
-  for (const chunk of group.chunks({ start: 0, end: vector.length })) {
+  for (const chunk of step.chunks({ start: 0, end: vector.length })) {
     if (v > 0) {
       const parent = (v - 1) >> 1;
       const received = await step.take("down", real(parent), chunk, parent === 0);

@@ -71,7 +71,7 @@ export interface CollectiveOptions {
   readonly transport: Transport;
   /** Scratch for the SIMD kernels, about 128 KiB; ranks of one isolate may share it (nothing stays in it between calls). */
   readonly arena: Arena;
-  /** Default: `choose.ts`'s for this world size. */
+  /** Default: `choose.ts`'s for the world size and each vector's length. */
   readonly algorithm?: "direct" | "ring";
   /**
    * Least bytes of float32 in one message of a longer vector; less than twice as many is the most. The same on all

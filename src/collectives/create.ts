@@ -2,15 +2,14 @@
 import { barrier } from "./barrier.ts";
 import { broadcast } from "./broadcast.ts";
 import type { Collective, CollectiveOptions, EncodingOptions } from "./collective.ts";
+import { type Algorithm, chooseAlgorithm } from "./choose.ts";
 import * as direct from "./direct.ts";
-import { Group } from "./group.ts";
+import { Group, type Step } from "./group.ts";
 import * as ring from "./ring.ts";
 import { defaultChunkBytes } from "./segments.ts";
 import { systemClock } from "./transport.ts";
 
 const DEADLINE_MS = 30_000;
-/** Beyond, `direct` sends more and smaller messages than the ring. */
-const DIRECT_RANKS = 16;
 
 /**
  * The collective operations of `transport.rank`.
@@ -19,19 +18,30 @@ const DIRECT_RANKS = 16;
 export function createCollective({
   transport,
   arena,
-  algorithm = transport.worldSize > DIRECT_RANKS ? "ring" : "direct",
-  chunkBytes = defaultChunkBytes(algorithm, transport.worldSize),
+  algorithm,
+  chunkBytes,
   deadlineMs = DEADLINE_MS,
   clock = systemClock,
 }: CollectiveOptions): Collective {
-  const chunkLength = Math.floor(chunkBytes / 4);
-  if (!(chunkLength >= 1)) {
+  if (chunkBytes !== undefined && !(chunkBytes >= 4)) {
     throw new RangeError(`collectives: chunks of ${chunkBytes} bytes hold no float32`);
   }
   if (!(deadlineMs > 0)) throw new RangeError(`collectives: a deadline of ${deadlineMs} ms`);
-  const group = new Group({ transport, arena, chunkLength, deadlineMs, clock });
-  const { reduceScatter, allgather, allreduce } = algorithm === "ring" ? ring : direct;
+  const group = new Group({ transport, arena, deadlineMs, clock });
   const alone = group.worldSize === 1;
+  const chunkLength = (chosen: Algorithm) =>
+    Math.floor((chunkBytes ?? defaultChunkBytes(chosen, group.worldSize)) / 4);
+  /** Performs an operation by the algorithm for a vector of that length, unless this rank is alone. */
+  const perform = async (
+    name: string,
+    { byteLength }: Float32Array,
+    work: (step: Step, algorithms: typeof direct | typeof ring) => Promise<void>,
+  ) => {
+    if (alone) return;
+    const chosen = algorithm ?? chooseAlgorithm(group.worldSize, byteLength);
+    const algorithms = chosen === "ring" ? ring : direct;
+    await group.perform(name, chunkLength(chosen), (step) => work(step, algorithms));
+  };
   return {
     rank: group.rank,
     worldSize: group.worldSize,
@@ -39,25 +49,25 @@ export function createCollective({
     segment: (length, rank) => group.segment(length, rank),
     async reduceScatter(vector, options) {
       checkResidual(vector, options);
-      if (!alone) await group.perform("reduceScatter", (s) => reduceScatter(s, vector, options));
+      await perform("reduceScatter", vector, (step, by) => by.reduceScatter(step, vector, options));
       return group.segment(vector.length);
     },
     async allgather(vector, options = {}) {
       checkResidual(vector, options);
-      if (!alone) await group.perform("allgather", (s) => allgather(s, vector, options));
+      await perform("allgather", vector, (step, by) => by.allgather(step, vector, options));
     },
     async allreduce(vector, options) {
       checkResidual(vector, options);
-      if (!alone) await group.perform("allreduce", (s) => allreduce(s, vector, options));
+      await perform("allreduce", vector, (step, by) => by.allreduce(step, vector, options));
     },
     async broadcast(vector, root) {
       if (!(Number.isInteger(root) && root >= 0 && root < group.worldSize)) {
         throw new RangeError(`collectives: root ${root} of ${group.worldSize} ranks`);
       }
-      if (!alone) await group.perform("broadcast", (s) => broadcast(s, vector, root));
+      await perform("broadcast", vector, (step) => broadcast(step, vector, root));
     },
     async barrier() {
-      if (!alone) await group.perform("barrier", barrier);
+      if (!alone) await group.perform("barrier", 1, barrier);
     },
     close: (reason = "closed") => group.close(reason),
   };

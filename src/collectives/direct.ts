@@ -29,7 +29,7 @@ export async function allgather(
     ...step.group.peers.map((owner) => receive(step, vector, owner, options.codec ?? none)),
     (async () => {
       const { group } = step;
-      for (const chunk of group.chunks(group.segment(vector.length))) await deliver(chunk);
+      for (const chunk of step.chunks(group.segment(vector.length))) await deliver(chunk);
     })(),
   ]);
 }
@@ -56,7 +56,7 @@ async function contribute(
 ): Promise<void> {
   const { group } = step;
   const lane = step.lane(owner);
-  for (const chunk of group.chunks(group.segment(vector.length, owner))) {
+  for (const chunk of step.chunks(group.segment(vector.length, owner))) {
     await lane.ready();
     step.send([lane], "contribute", chunk, { vector, codec, residual });
   }
@@ -71,7 +71,7 @@ async function reduce(
 ): Promise<void> {
   const { group } = step;
   const scale = op === "mean" ? 1 / group.worldSize : 1;
-  for (const chunk of group.chunks(group.segment(vector.length))) {
+  for (const chunk of step.chunks(group.segment(vector.length))) {
     const received = await Promise.all(
       Array.from({ length: group.worldSize }, async (_, rank) =>
         rank === group.rank ? undefined : await step.take("contribute", rank, chunk, true),
@@ -107,7 +107,7 @@ async function receive(
   codec: Codec,
 ): Promise<void> {
   const { group } = step;
-  for (const chunk of group.chunks(group.segment(vector.length, owner))) {
+  for (const chunk of step.chunks(group.segment(vector.length, owner))) {
     const received = await step.take("deliver", owner, chunk);
     decodeChunk(group.arena, codec, received.payload, vector.subarray(chunk.start, chunk.end));
     received.release();

@@ -21,7 +21,6 @@ interface Early {
 export interface GroupOptions {
   readonly transport: Transport;
   readonly arena: Arena;
-  readonly chunkLength: number;
   readonly deadlineMs: number;
   readonly clock: Clock;
 }
@@ -30,7 +29,6 @@ export class Group {
   readonly rank: number;
   readonly worldSize: number;
   readonly arena: Arena;
-  readonly chunkLength: number;
   readonly counts: Counts = {
     bytesSent: 0,
     bytesReceived: 0,
@@ -46,12 +44,11 @@ export class Group {
   #failure: Error | undefined;
   #scratch: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
-  constructor({ transport, arena, chunkLength, deadlineMs, clock }: GroupOptions) {
+  constructor({ transport, arena, deadlineMs, clock }: GroupOptions) {
     this.#transport = transport;
     this.rank = transport.rank;
     this.worldSize = transport.worldSize;
     this.arena = arena;
-    this.chunkLength = chunkLength;
     this.#deadlineMs = deadlineMs;
     this.#clock = clock;
     transport.onMessage(CHANNEL, (message) => this.#receive(message));
@@ -70,15 +67,15 @@ export class Group {
     return segmentOf(length, rank, this.worldSize);
   }
 
-  chunks(segment: Segment): Generator<Segment> {
-    return chunksOf(segment, this.chunkLength);
-  }
-
   /**
-   * Performs the next operation. Should it fail, so do the group and all its operations.
+   * Performs the next operation, in chunks of `chunkLength` to twice as many elements. Should it fail, so do the group and all its operations.
    * @throws PeerError, or what `body` throws
    */
-  async perform(name: string, body: (step: Step) => Promise<void>): Promise<void> {
+  async perform(
+    name: string,
+    chunkLength: number,
+    body: (step: Step) => Promise<void>,
+  ): Promise<void> {
     if (this.#failure) throw this.#failure;
     let last = this.#clock.now();
     const onProgress = () => {
@@ -89,7 +86,7 @@ export class Group {
       this.counts.bytesReceived += payload.byteLength;
       onProgress();
     });
-    const step = new Step(this, this.#transport, operation, onProgress);
+    const step = new Step(this, this.#transport, operation, chunkLength, onProgress);
     this.#operations.set(operation.sequence, operation);
     this.#admit(operation);
     const { promise: failed, reject } = Promise.withResolvers<never>();
@@ -194,13 +191,21 @@ export class Step {
   readonly group: Group;
   readonly #transport: Transport;
   readonly #operation: Operation;
+  readonly #chunkLength: number;
   readonly #onProgress: () => void;
   readonly #lanes: Lane[] = [];
 
-  constructor(group: Group, transport: Transport, operation: Operation, onProgress: () => void) {
+  constructor(
+    group: Group,
+    transport: Transport,
+    operation: Operation,
+    chunkLength: number,
+    onProgress: () => void,
+  ) {
     this.group = group;
     this.#transport = transport;
     this.#operation = operation;
+    this.#chunkLength = chunkLength;
     this.#onProgress = onProgress;
   }
 
@@ -212,11 +217,14 @@ export class Step {
       : this.#lanes.filter((lane) => lane.busy).map((lane) => lane.to);
   }
 
+  chunks(segment: Segment): Generator<Segment> {
+    return chunksOf(segment, this.#chunkLength);
+  }
+
   /** A window of its own to that peer. */
   lane(to: number): Lane {
-    const { chunkLength } = this.group;
     const onFailure = (error: Error) => this.group.fail(error);
-    const lane = new Lane(this.#transport, to, chunkLength, this.#onProgress, onFailure);
+    const lane = new Lane(this.#transport, to, this.#chunkLength, this.#onProgress, onFailure);
     this.#lanes.push(lane);
     return lane;
   }

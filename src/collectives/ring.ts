@@ -81,14 +81,14 @@ async function receive(
   const segment = (back: number) =>
     group.segment(vector.length, (rank - back + 2 * worldSize) % worldSize);
   const starts = phases[0] === "reduce" ? segment(1) : segment(0);
-  for (const chunk of group.chunks(starts)) {
+  for (const chunk of step.chunks(starts)) {
     queue.push({ phase: phases[0] ?? "reduce", chunk, first: phases[0] === "gather" });
   }
   for (const phase of phases) {
     for (let s = 0; s < worldSize - 1; s++) {
       const last = s === worldSize - 2;
       const scale = op === "mean" && last ? 1 / worldSize : 1;
-      for (const chunk of group.chunks(segment(phase === "reduce" ? s + 2 : s + 1))) {
+      for (const chunk of step.chunks(segment(phase === "reduce" ? s + 2 : s + 1))) {
         const received = await step.take(phase, left, chunk, s === 0 && phase === phases[0]);
         const { payload } = received;
         const here = vector.subarray(chunk.start, chunk.end);

@@ -1,7 +1,7 @@
 /** @file Ranks that speak over a link model in virtual time. */
 import { generator } from "../random.ts";
 import { type Message, type MessageHandler, type PeerError, type Transport } from "../transport.ts";
-import { type Link, regionOf } from "./link.ts";
+import { type Link, regionOf } from "../link.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 export interface SimulatedNetworkOptions {

@@ -3,7 +3,7 @@ import type { Arena } from "../../kernels/arena.ts";
 import type { Collective } from "../collective.ts";
 import { createCollective } from "../create.ts";
 import { defaultChunkBytes } from "../segments.ts";
-import type { Link } from "./link.ts";
+import type { Link } from "../link.ts";
 import { SimulatedNetwork, type SimulatedNetworkOptions } from "./network.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
