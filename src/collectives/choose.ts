@@ -42,9 +42,10 @@ export function allreduceMs(
   const crossings = regions > 1 ? Math.min(hops, 2 * regions) : 0;
   /** The way of one chunk: from hop to hop it waits for the one before. */
   const way = hops * (piece + link.messageMs + link.latencyMs) + crossings * (far - link.latencyMs);
-  const waiting = ((hops * segment) / (WINDOW * chunk)) * 2 * far;
+  const window = Math.max(WINDOW, Math.ceil((WINDOW * chunk * chunks) / segment));
+  const waiting = Math.floor((hops * chunks - 1) / window) * 2 * far;
   const abroad = (2 * bytes) / link.regionBytesPerMs;
-  return Math.max(port, way, regions > 1 ? waiting : 0, abroad) + far;
+  return Math.max(port, way, waiting, abroad) + far;
 }
 
 /** The faster one. @param bytes of the vector, as float32 */
