@@ -5,6 +5,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   compress: () => import("./compress.ts"),
   kernels: () => import("./kernels.ts"),
   reading: () => import("./reading.ts"),
+  scaling: () => import("./scaling.ts"),
   step: () => import("./step.ts"),
 };
 
