@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { V4WorkerOptions } from "miniflare";
+import { buildWeb } from "./web-build.ts";
 
 export const projectRoot = join(import.meta.dirname, "../..");
 
@@ -35,10 +36,11 @@ const SOURCES = [
   "wrangler.toml",
   "package-lock.json",
 ];
-const OUTSIDE = ["src/cli/", "src/embedded/", "src/node/", "src/kernels/assembly/"];
+const OUTSIDE = ["src/cli/", "src/embedded/", "src/node/", "src/web/", "src/kernels/assembly/"];
 
 /** The bundle of the sources as they are now, built if it is not there yet. */
 export async function workerBundle(): Promise<WorkerBundle> {
+  await buildWeb();
   const folder = join(projectRoot, "dist", `worker-${await sourceHash()}`);
   const description = join(folder, "bundle.json");
   if (!existsSync(description)) await build(folder);

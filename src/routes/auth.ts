@@ -6,7 +6,6 @@ import type { AppEnv } from "./context.ts";
 
 /** Open to all, or with a token of their own. */
 const PUBLIC = new Set([
-  "/",
   "/healthz",
   "/docs",
   "/openapi.yaml",

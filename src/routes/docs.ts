@@ -1,8 +1,7 @@
-/** @file /docs for people, /openapi.yaml and /openapi.json for tools, and a small page at /. */
+/** @file /docs for people, /openapi.yaml and /openapi.json for tools. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppContext, AppEnv } from "./context.ts";
 import { docsPage } from "./docs-page.ts";
-import { landingPage } from "./landing-page.ts";
 import { openApiDocument, openApiYaml } from "./openapi-document.ts";
 
 /** No script runs on these pages, and nothing is loaded. */
@@ -19,7 +18,6 @@ export function addDocs(api: OpenAPIHono<AppEnv>): void {
   let page: string | undefined;
   const document = () => (json ??= openApiDocument(api));
   const html = (c: AppContext, text: string) => c.html(text, 200, PAGE_HEADERS);
-  api.get("/", (c) => html(c, landingPage(new URL(c.req.url).origin)));
   api.get("/docs", (c) => html(c, (page ??= docsPage(document()))));
   api.get("/openapi.json", (c) => c.json(document()));
   api.get("/openapi.yaml", (c) =>

@@ -79,6 +79,7 @@ it("a stored model is quantized by a job that is followed to its end", async () 
   const done = await hone.jobs.wait(job.id, { onEvent: ({ type }) => seen.push(type) });
   expect(done.state).toBe("succeeded");
   expect(seen.filter((type) => type === "state").length).toBe(3);
+  if (done.operation !== "quantize") throw new Error(`it is a ${done.operation} job`);
   const result = await hone.models.get(done.result?.model_id ?? "");
   const content = await hone.models.content(result.id);
   expect(sha256(new Uint8Array(await content.arrayBuffer()))).toBe(result.sha256);

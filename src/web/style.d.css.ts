@@ -1,0 +1,2 @@
+/** @file Style sheets are imported for what they do. */
+export {};
