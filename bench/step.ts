@@ -10,16 +10,20 @@ import { createInterface } from "node:readline";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { differentiate } from "../src/autodiff/differentiate.ts";
 import { normalise } from "../src/autodiff/normalise.ts";
-import { sgdStep } from "../src/kernels/reference/optimizers.ts";
+import { Arena } from "../src/kernels/arena.ts";
+import { kernelModule } from "../src/kernels/node.ts";
 import { readAll } from "../src/onnx/tensor-data.ts";
 import { modelBytes } from "../src/onnx/write-model.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { HostTensor } from "../src/runtime/runtime.ts";
+import { optimizerSettings } from "../src/train/optimizer-options.ts";
+import { makeOptimizer } from "../src/train/optimizer.ts";
 import { cnn, depthwise, mlp, type StepModel, transformer, uniform } from "./step-models.ts";
 
 const PYTHON = process.env["HONE_BENCH_PYTHON"] ?? "python3";
 const ROUNDS = 7;
-const LEARNING_RATE = 0.01;
+const SGD_STEP = { learningRate: 0.01, step: 0, weightDecay: 0 };
+const optimizer = makeOptimizer(optimizerSettings("sgd"), await Arena.create(await kernelModule()));
 /** About a second for torch in all. */
 const STEPS: Readonly<Record<string, number>> = { mlp: 60, cnn: 12, depthwise: 12, transformer: 5 };
 
@@ -41,7 +45,7 @@ type Parameters = Map<string, { dims: number[]; values: Float32Array }>;
 
 function update(parameters: Parameters, name: string, gradient: Float32Array): void {
   const values = parameters.get(name)?.values;
-  if (values) sgdStep(values, gradient, { learningRate: LEARNING_RATE, decay: 0 });
+  if (values) optimizer.apply(values, gradient, [], SGD_STEP);
 }
 
 async function parametersOf({ model, parameters }: StepModel): Promise<Parameters> {
