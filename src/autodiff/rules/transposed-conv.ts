@@ -1,5 +1,6 @@
 /** @file Conv transposed, the adjoint of Conv: by ConvTranspose, or by a Conv with the kernel turned around. */
 import { makeInt, makeInts } from "../../graph/attributes.ts";
+import { elementCount } from "../../onnx/data-type.ts";
 import type { GradientContext } from "../rule.ts";
 import { interleaved } from "./slicing.ts";
 import { at, spatialPads, type Windows } from "./window.ts";
@@ -23,9 +24,7 @@ export function transposedConv(
   if (c.target === "webgpu" && kernel.length === 3) {
     return flippedConv(c, g, weights, group, windows);
   }
-  // Faster than ConvTranspose for kernels of one tap and of one channel, not for others.
-  const isSmall = kernel.every((size) => size === 1) || (c.sizes(weights)[1] === 1 && group > 1);
-  if (isSmall && strides.every((stride) => stride === 1)) {
+  if (strides.every((stride) => stride === 1) && isFasterFlipped(c, weights, group, windows)) {
     return flippedConv(c, g, weights, group, windows);
   }
   return c.emit(
@@ -42,6 +41,23 @@ export function transposedConv(
       ),
       makeInt("group", group),
     ],
+  );
+}
+
+/**
+ * By measurement: ConvTranspose adds up columns one by one, which costs more than turning the kernel around where
+ * matrices are small (one channel, one tap) or the picture is large.
+ */
+function isFasterFlipped(
+  c: GradientContext,
+  weights: string,
+  group: number,
+  { kernel, output }: Windows,
+): boolean {
+  const [, inputsPerGroup = 0] = c.sizes(weights);
+  if (kernel.every((size) => size === 1) || (inputsPerGroup === 1 && group > 1)) return true;
+  return (
+    c.target === "native" && group === 1 && inputsPerGroup >= 64 && elementCount(output) >= 14 * 14
   );
 }
 

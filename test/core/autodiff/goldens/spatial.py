@@ -274,5 +274,6 @@ resize("linear, corners aligned", (1, 2, 3, 4), sizes=[1, 2, 5, 7], function=siz
 resize("linear 1-D", (2, 2, 5), [1, 1, 2], function=scaled(2, "linear"), mode="linear")
 resize("linear 3-D", (1, 2, 2, 3, 2), [1, 1, 2, 2, 2], function=scaled(2, "trilinear"), mode="linear")
 resize("cubic x2", (1, 2, 4, 5), [1, 1, 2, 2], function=scaled(2, "bicubic"), mode="cubic", cubic_coeff_a=-0.75)
+cases.add("Upsample", [node("Upsample", ["x", "s"], ["y"], mode="nearest")], {"x": randn(2, 2, 2, 3)}, scaled((2, 3), "nearest"), {"s": np.array([1, 1, 2, 3], np.float32)}, batch=["x"], opset=9)
 resize("along listed axes", (2, 2, 3, 4), [2.0, 2.0], function=scaled(2, "nearest"), axes=[2, 3], **asymmetric)
 cases.write()
