@@ -47,8 +47,12 @@ export async function differentiate(
   const { loss, parameters, target = "wasm" } = options;
   checkModel(model);
   const result = cloneModel(model);
+  feedParameters(result, parameters);
   const graph = new GradientGraph(result, await inferTypes(result), target);
-  checkParameters(graph, result, parameters);
+  for (const name of parameters) {
+    if (isFloatType(graph.elementType(name))) continue;
+    throw new RangeError(`autodiff: "${name}" is neither float32 nor float64`);
+  }
 
   computeBatchStatistics(graph, result);
   expandNodes(graph, result, parameters, loss);
@@ -91,15 +95,18 @@ function checkModel(model: Model): void {
   }
 }
 
-function checkParameters(graph: GradientGraph, model: Model, parameters: readonly string[]): void {
-  const inputs = new Set(model.graph.inputs.map(({ name }) => name));
+/** Makes inputs of initializers, before anything is inferred: what a parameter holds now is no constant. */
+function feedParameters({ graph }: Model, parameters: readonly string[]): void {
+  const inputs = new Set(graph.inputs.map(({ name }) => name));
   for (const name of parameters) {
-    if (!model.graph.initializers.has(name) && !inputs.has(name)) {
+    const tensor = graph.initializers.get(name);
+    graph.initializers.delete(name);
+    if (inputs.has(name)) continue;
+    if (!tensor) {
       throw new RangeError(`autodiff: "${name}" is no initializer and no input of the model`);
     }
-    if (!isFloatType(graph.elementType(name))) {
-      throw new RangeError(`autodiff: "${name}" is neither float32 nor float64`);
-    }
+    const shape = [...tensor.dims];
+    graph.inputs.push({ name, type: { kind: "tensor", elementType: tensor.dataType, shape } });
   }
 }
 
@@ -213,15 +220,14 @@ function finish(
   loss: string,
   gradients: ReadonlyMap<string, string>,
 ): void {
-  const { inputs, outputs, initializers } = model.graph;
+  const { inputs, outputs } = model.graph;
   const info = (name: string, like: string): ValueInfo => {
     const { elementType = 1, shape } = graph.type(like);
     return { name, type: { kind: "tensor", elementType, shape: shape && [...shape] } };
   };
   if (!outputs.some(({ name }) => name === loss)) outputs.push(info(loss, loss));
-  for (const [parameter, gradient] of gradients) {
-    initializers.delete(parameter);
-    if (!inputs.some(({ name }) => name === parameter)) inputs.push(info(parameter, parameter));
-    outputs.push(info(gradient, parameter));
-  }
+  for (const [parameter, gradient] of gradients) outputs.push(info(gradient, parameter));
+  // In the order of the gradients.
+  const places = [...gradients.keys()];
+  inputs.sort((a, b) => places.indexOf(a.name) - places.indexOf(b.name));
 }

@@ -96,6 +96,34 @@ test("two parameters may have one gradient, and a gradient may be a constant", a
   expect([...gradients.values()].map((name) => outputs[name])).toEqual([[1], [1], [1]]);
 });
 
+test("a parameter is no constant, however small: an exponent and Gelu's ½ have gradients", async () => {
+  const graph = model(
+    [
+      makeNode("Pow", ["x", "p"], ["power"]),
+      makeNode("Div", ["power", "root"], ["u"]),
+      makeNode("Erf", ["u"], ["e"]),
+      makeNode("Add", ["e", "one"], ["e1"]),
+      makeNode("Mul", ["power", "e1"], ["product"]),
+      makeNode("Mul", ["product", "half"], ["loss"]),
+    ],
+    [valueInfo("x", 1, [])],
+    [valueInfo("product", 1, [])],
+    [
+      makeFloat32("p", [2], []),
+      makeFloat32("root", [Math.SQRT2], []),
+      makeFloat32("one", [1], []),
+      makeFloat32("half", [0.5], []),
+    ],
+  );
+  const parameters = ["half", "p"];
+  const { model: result, gradients } = await differentiate(graph, { loss: "loss", parameters });
+  const feeds = { x: float32([], [1.5]), half: float32([], [0.5]), p: float32([], [2]) };
+  const outputs = await run(result, feeds);
+  expect(outputs[gradients.get("half") ?? ""]).toEqual(outputs["product"]);
+  // d/dp Gelu(x^p) = Gelu'(2.25) · 2.25 · ln 1.5
+  expect(outputs[gradients.get("p") ?? ""]?.[0]).toBeCloseTo(1.0591897 * 2.25 * Math.log(1.5), 4);
+});
+
 test("the loss itself may be a parameter", async () => {
   const alone = model([], [], [], [makeFloat32("w", [3], [])]);
   const { model: result, gradients } = await differentiate(alone, { loss: "w", parameters: ["w"] });
