@@ -1,6 +1,7 @@
 /** @file /v1/models/{id}/graph: a model's structure, its weights as sizes. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { Scope } from "../graph/scope.ts";
+import { viewAttribute } from "../jobs/attribute-view.ts";
 import { describeValue, inspectModel } from "../jobs/inspect-model.ts";
 import { dataTypeName } from "../onnx/data-type.ts";
 import { ApiError } from "../problem/api-error.ts";
@@ -46,6 +47,16 @@ const Graph = z
         }),
         inputs: z.array(z.string()),
         outputs: z.array(z.string()),
+        attributes: z.array(
+          z.object({
+            name: z.string(),
+            type: z.string().openapi({ example: "ints" }),
+            value: z.unknown().openapi({
+              description:
+                "Tensors as data_type, dims and bytes, graphs as name and nodes; long lists and texts cut after 100.",
+            }),
+          }),
+        ),
       }),
     ),
     initializer_count: z.number().int(),
@@ -104,6 +115,7 @@ export const modelGraph = createRouter().openapi(read, async (c) => {
         graph: path,
         inputs: node.inputs,
         outputs: node.outputs,
+        attributes: node.attributes.map(viewAttribute),
       })),
       initializer_count: tensors.length,
       initializers: tensors.slice(offset, end).map(({ tensor, path }) => ({

@@ -1325,6 +1325,13 @@ export interface components {
                 graph: string;
                 inputs: string[];
                 outputs: string[];
+                attributes: {
+                    name: string;
+                    /** @example ints */
+                    type: string;
+                    /** @description Tensors as data_type, dims and bytes, graphs as name and nodes; long lists and texts cut after 100. */
+                    value?: unknown;
+                }[];
             }[];
             initializer_count: number;
             initializers: {
@@ -1674,7 +1681,7 @@ export interface components {
             };
             /** @description async: steps that a rank may be ahead of the slowest; default 4. */
             max_staleness?: number;
-            /** @description local_sgd: steps between two exchanges; default 20. */
+            /** @description local_sgd: steps between two exchanges; default: as many as leave these a tenth of the time in one region. */
             local_steps?: number;
             /** @description local_sgd; default 0.7. */
             outer_lr?: number;
