@@ -118,11 +118,9 @@ const TrainingFields = z.strictObject({
         "Numbers are multiplied by `scale`.",
       example: { x: { field: "image", scale: 0.00392156862745098 } },
     }),
-  label: name
-    .optional()
-    .openapi({
-      description: "The field with the labels; default `label`, else the only one left.",
-    }),
+  label: name.optional().openapi({
+    description: "The field with the labels; default `label`, else the only one left.",
+  }),
   validation: Validation.optional().openapi({
     description: "Rows to measure on after each epoch: a share of the dataset, or another one.",
     example: { fraction: 0.1 },
@@ -179,7 +177,7 @@ const TrainingFields = z.strictObject({
     .openapi({ description: "async: steps that a rank may be ahead of the slowest; default 4." }),
   local_steps: count(100_000)
     .optional()
-    .openapi({ description: "local_sgd: steps between two exchanges; default 20." }),
+    .openapi({ description: "local_sgd: steps between two exchanges; default: as many as leave these a tenth of the time in one region." }),
   outer_lr: z.number().gt(0).max(10).optional().openapi({ description: "local_sgd; default 0.7." }),
   outer_momentum: z
     .number()

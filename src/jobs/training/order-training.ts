@@ -149,7 +149,7 @@ function trainingOrder(
         compression: request.allreduce?.compression ?? "none",
       },
       max_staleness: request.max_staleness ?? 4,
-      local_steps: request.local_steps ?? 20,
+      local_steps: request.local_steps,
       outer_lr: request.outer_lr ?? 0.7,
       outer_momentum: request.outer_momentum ?? 0.9,
     },

@@ -10,6 +10,7 @@ import { memoryEstimate } from "../../train/memory.ts";
 import { trainingSettings, type TrainingSettings } from "../../train/options.ts";
 import { buildStep } from "../../train/step-model.ts";
 import type { RowType, StepPlan, TrainingData } from "../../train/step-plan.ts";
+import { type PlannedMode, plannedMode } from "./planned-mode.ts";
 import { checkMemory } from "./rank-memory.ts";
 import type { TrainingOrder } from "./training-order.ts";
 import { type FieldUses, fieldUses, openTrainingRows, requireRows } from "./training-rows.ts";
@@ -71,12 +72,13 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
   });
   const steps = settings.steps ?? perEpoch * (settings.epochs ?? 1);
   const epochs = Math.ceil(steps / perEpoch);
+  const mode = plannedMode(order.mode, step.layout, settings);
   return {
     step,
     plan: {
       workspace: order.workspace,
       worldSize: order.mode.world_size,
-      mode: order.mode,
+      mode,
       training: order.training,
       layout: step.layout,
       fields,
@@ -86,21 +88,25 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
       steps,
       stepsPerEpoch: perEpoch,
       epochsPerMeasurement: Math.ceil(epochs / MAX_MEASUREMENTS),
-      ...checkpointing(order, steps),
+      ...checkpointing(mode, order.checkpointEvery, steps),
       checkpointsKept: CHECKPOINTS_KEPT,
     },
   };
 }
 
-/** In `async`, checkpoints can be taken only where the ranks' own are; in `local_sgd`, best where they agree. */
-function checkpointing(order: TrainingOrder, steps: number) {
-  const { mode, local_steps } = order.mode;
+/** In `async`, checkpoints can be taken only where the ranks' own are; in `local_sgd`, best where the ranks agree. */
+function checkpointing(
+  { mode, local_steps }: PlannedMode,
+  wanted: number | undefined,
+  steps: number,
+) {
+  const isShort = local_steps <= 2 * LOCAL_CHECKPOINT_STEPS;
   const local =
-    mode === "local_sgd"
+    mode === "local_sgd" && isShort
       ? local_steps * Math.max(1, Math.round(LOCAL_CHECKPOINT_STEPS / local_steps))
-      : Math.min(LOCAL_CHECKPOINT_STEPS, order.checkpointEvery ?? steps);
-  const wanted = order.checkpointEvery ?? 0;
-  const checkpointEvery = mode === "sync" ? wanted : Math.ceil(wanted / local) * local;
+      : Math.min(LOCAL_CHECKPOINT_STEPS, wanted ?? steps);
+  const aligned = mode === "async" || (mode === "local_sgd" && isShort);
+  const checkpointEvery = Math.ceil((wanted ?? 0) / (aligned ? local : 1)) * (aligned ? local : 1);
   return { localCheckpointEvery: local, checkpointEvery };
 }
 

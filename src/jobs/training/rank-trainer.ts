@@ -43,7 +43,7 @@ export function rankTrainer(parts: RankTrainerParts): RankTrainer {
     totalSteps: plan.steps,
     arena,
   };
-  const { algorithm, compression } = mode.allreduce;
+  const { compression } = mode.allreduce;
   const codec = compression === "none" ? undefined : codecNamed(compression);
   if (mode.mode === "async") {
     const counted = countedTransport(transport);
@@ -57,12 +57,7 @@ export function rankTrainer(parts: RankTrainerParts): RankTrainer {
     });
     return { trainer, bytesSent: counted.bytesSent, close: (reason) => transport.close(reason) };
   }
-  const collective = createCollective({
-    transport,
-    arena,
-    deadlineMs,
-    ...(algorithm && { algorithm }),
-  });
+  const collective = createCollective({ transport, arena, deadlineMs, algorithm: mode.algorithm });
   const trainer =
     mode.mode === "sync"
       ? syncTrainer({ ...options, collective, codec })

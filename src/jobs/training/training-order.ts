@@ -8,7 +8,7 @@ export type Mode = (typeof MODES)[number];
 export const MAX_WORLD_SIZE = 64;
 
 export interface AllreduceOptions {
-  /** Absent: what suits the world size. */
+  /** Absent: the faster one for the vector's length and the world size. */
   algorithm?: "direct" | "ring" | undefined;
   compression: "none" | "float16" | "bfloat16" | "int8" | "top_k";
 }
@@ -20,8 +20,8 @@ export interface ModeOptions {
   allreduce: AllreduceOptions;
   /** async: no rank is more than so many steps ahead of the slowest. */
   max_staleness: number;
-  /** local_sgd: steps between two exchanges (H). */
-  local_steps: number;
+  /** local_sgd: steps between two exchanges (H). Absent: as many as leave the exchange a tenth of the time. */
+  local_steps?: number | undefined;
   /** local_sgd: the outer step's learning rate and Nesterov momentum. */
   outer_lr: number;
   outer_momentum: number;

@@ -3,7 +3,8 @@ import type { BatchPlan } from "../../train/batches.ts";
 import type { Layout } from "../../train/layout.ts";
 import type { TrainingOptions } from "../../train/options.ts";
 import type { FieldUses } from "./training-rows.ts";
-import type { DataOptions, ModeOptions } from "./training-order.ts";
+import type { PlannedMode } from "./planned-mode.ts";
+import type { DataOptions } from "./training-order.ts";
 
 /** A graph in R2 under the job. */
 export interface StoredGraph {
@@ -17,7 +18,7 @@ export interface StoredGraph {
 export interface TrainingPlan {
   workspace: string;
   worldSize: number;
-  mode: ModeOptions;
+  mode: PlannedMode;
   training: TrainingOptions;
   layout: Layout;
   step: StoredGraph;

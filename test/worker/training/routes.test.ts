@@ -51,6 +51,24 @@ it.each<[string, Record<string, unknown>, number, string, RegExp]>([
   expect((await call("/v1/jobs")).json.data).toEqual([]);
 });
 
+it("what another workspace has is not found", async () => {
+  const mine = await newTraining();
+  const other = await newTraining();
+  const job = await over(other, (await other.train(BRIEF)).json.id);
+  for (const options of [
+    { model: other.model },
+    { dataset: other.dataset },
+    { validation: { dataset: other.dataset } },
+    { teacher: { model: other.model } },
+    { resume_from: { job: job.id, step: 4 } },
+  ]) {
+    expect((await mine.train({ ...BRIEF, ...options })).json).toMatchObject({ code: "not_found" });
+  }
+  for (const path of ["", "/checkpoints", "/curve", "/events"]) {
+    expect((await mine.call(`/v1/jobs/${job.id}${path}`)).status).toBe(404);
+  }
+});
+
 it("a request without model and dataset says so", async () => {
   const { call } = await newWorkspace();
   const refused = await call("/v1/training-jobs", { json: {} });
