@@ -103,7 +103,7 @@ export async function addDataset(
         const field = fields[index];
         if (!field) throw new RangeError(`store: the plan has no field ${index}`);
         const object = await objects.create();
-        sinks.push(new FieldSink(env.BLOBS, object, field, rows));
+        sinks.push(new FieldSink(objects, object, field, rows));
         keys.set(index, object.key);
       }
       await pass.write(sinks);
@@ -146,10 +146,18 @@ class FieldSink implements ByteSink {
   readonly #need: number;
   #bytes = 0;
 
-  constructor(bucket: R2Bucket, object: TemporaryObject, field: DatasetField, rows: number) {
+  constructor(
+    objects: TemporaryObjects,
+    object: TemporaryObject,
+    field: DatasetField,
+    rows: number,
+  ) {
     this.#field = field;
     this.#need = rowBytes(field) * rows;
-    this.#sink = new R2Sink(bucket, object, this.#need);
+    this.#sink = new R2Sink(objects.bucket, object, {
+      mostBytes: this.#need,
+      idle: objects.idleParts,
+    });
   }
 
   async write(bytes: Uint8Array): Promise<void> {

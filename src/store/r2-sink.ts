@@ -23,16 +23,28 @@ export class R2Sink implements ByteSink {
   #bytes = 0;
   #upload: R2MultipartUpload | undefined;
   readonly #parts: Promise<R2UploadedPart>[] = [];
-  readonly #idle: Uint8Array<ArrayBuffer>[] = [];
+  readonly #idle: Uint8Array<ArrayBuffer>[];
 
   /**
    * @param object where the bytes go; known to the catalogue before the first byte is stored
-   * @param mostBytes no more will come: a small object takes no more memory than it has bytes
+   * @param options.mostBytes no more will come: a small object takes no more memory than it has bytes
+   * @param options.idle part buffers that sinks hand on, one after the other: new ones pile up until they are collected
    */
-  constructor(bucket: R2Bucket, object: TemporaryObject, mostBytes = PART_BYTES) {
+  constructor(
+    bucket: R2Bucket,
+    object: TemporaryObject,
+    {
+      mostBytes = PART_BYTES,
+      idle = [],
+    }: { mostBytes?: number; idle?: Uint8Array<ArrayBuffer>[] } = {},
+  ) {
     this.#bucket = bucket;
     this.#object = object;
-    this.#part = new Uint8Array(Math.min(mostBytes, PART_BYTES));
+    this.#idle = idle;
+    this.#part =
+      mostBytes < PART_BYTES
+        ? new Uint8Array(mostBytes)
+        : (idle.pop() ?? new Uint8Array(PART_BYTES));
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -57,6 +69,7 @@ export class R2Sink implements ByteSink {
     } else {
       await this.#bucket.put(this.#object.key, rest);
     }
+    if (this.#part.length === PART_BYTES) this.#idle.push(this.#part);
     return { sha256: hex(await this.#digest.digest), bytes: this.#bytes };
   }
 

@@ -24,6 +24,8 @@ export class Spool {
   #buffer: Uint8Array<ArrayBuffer>;
   #length = 0;
   readonly #memoryBytes: number;
+  /** Known to outgrow memory: nothing is kept there first. */
+  readonly #isLarge: boolean;
   #large: { sink: R2Sink; object: TemporaryObject } | undefined;
 
   /**
@@ -39,15 +41,17 @@ export class Spool {
   ) {
     this.#objects = objects;
     this.#memoryBytes = memoryBytes;
+    this.#isLarge = expectedBytes > memoryBytes;
     this.#buffer = new Uint8Array(expectedBytes <= memoryBytes ? expectedBytes : 0);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#large) return await this.#large.sink.write(bytes);
     const length = this.#length + bytes.length;
-    if (length > this.#memoryBytes) {
+    if (length > this.#memoryBytes || this.#isLarge) {
       const object = await this.#objects.create();
-      this.#large = { sink: new R2Sink(this.#objects.bucket, object), object };
+      const sink = new R2Sink(this.#objects.bucket, object, { idle: this.#objects.idleParts });
+      this.#large = { sink, object };
       await this.#large.sink.write(this.#buffer.subarray(0, this.#length));
       this.#buffer = new Uint8Array(0);
       return await this.#large.sink.write(bytes);

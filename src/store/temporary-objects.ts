@@ -24,6 +24,8 @@ export class TemporaryObjects {
   readonly #owner: string;
   readonly #lifetimeMs: number;
   #created = false;
+  /** Part buffers of sinks that are done, for the next ones. */
+  readonly idleParts: Uint8Array<ArrayBuffer>[] = [];
 
   /** @param lifetimeMs after which the sweep deletes what no model claimed (default one hour) */
   constructor(env: Env, workspace: string, owner: string, lifetimeMs = LIFETIME_MS) {

@@ -6,8 +6,8 @@
 import { elementCount } from "../../onnx/data-type.ts";
 import type { ByteSink } from "../../onnx/source.ts";
 
-const BLOCK_BYTES = 24 << 20;
-const MAX_PASSES = 8;
+const BLOCK_BYTES = 16 << 20;
+const MAX_PASSES = 12;
 /** Larger arrays would be read too often. */
 export const MAX_FORTRAN_BYTES = BLOCK_BYTES * MAX_PASSES;
 
@@ -26,9 +26,10 @@ export async function writeRowMajor(
   const [rows = 0, ...shape] = dims;
   const places = rowPlaces(shape);
   const blockRows = Math.max(1, Math.floor(blockBytes / (places.length * size)));
+  const rowBytes = places.length * size;
+  const block = new Uint8Array(Math.min(blockRows, rows) * rowBytes);
   for (let start = 0; start < rows; start += blockRows) {
     const end = Math.min(start + blockRows, rows);
-    const block = new Uint8Array((end - start) * places.length * size);
     let column = 0;
     let row = 0;
     let byte = 0;
@@ -45,7 +46,7 @@ export async function writeRowMajor(
         column++;
       }
     }
-    await sink.write(block);
+    await sink.write(block.subarray(0, (end - start) * rowBytes));
   }
 }
 

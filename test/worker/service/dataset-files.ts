@@ -21,10 +21,11 @@ export function digitsNpz(rows = 10, labels = rows): Bytes {
     BigInt64Array.from({ length: labels }, (_, i) => BigInt(i % 10)).buffer,
   );
   return new Uint8Array(
-    zipSync({
-      "image.npy": npy("|u1", [rows, 2, 3], image),
-      "label.npy": npy("<i8", [labels], label),
-    }),
+    zipSync(
+      { "image.npy": npy("|u1", [rows, 2, 3], image), "label.npy": npy("<i8", [labels], label) },
+      // A zip has times: the same rows are to be the same file.
+      { mtime: "2026-01-01T00:00:00" },
+    ),
   );
 }
 
