@@ -1,5 +1,5 @@
 /**
- * @file What a Worker's isolate holds and spends, by its inspector: heap, backing stores, WebAssembly memories, CPU.
+ * @file What a Worker's isolate holds, by its inspector: heap, backing stores, WebAssembly memories. CPU of its process.
  *
  * V8's own figures leave shared WebAssembly memories out, so all memories are looked up as objects and added: the sum
  * is an upper bound, since V8 counts those that are not shared.
@@ -108,27 +108,6 @@ export class Isolate {
     }
     return { value: await running, peak };
   }
-
-  /** CPU seconds of the isolate's own code, JavaScript and WebAssembly, by sampling it every millisecond. */
-  async cpuDuring<T>(work: () => Promise<T>): Promise<{ value: T; seconds: number }> {
-    await this.send("Profiler.enable");
-    await this.send("Profiler.setSamplingInterval", { interval: 1000 });
-    await this.send("Profiler.start");
-    const value = await work();
-    const { profile } = await this.send<{ profile: Profile }>("Profiler.stop");
-    const idle = new Set(
-      profile.nodes
-        .filter(({ callFrame }) =>
-          ["(idle)", "(program)", "(root)"].includes(callFrame.functionName),
-        )
-        .map(({ id }) => id),
-    );
-    let microseconds = 0;
-    for (const [i, id] of profile.samples.entries()) {
-      if (!idle.has(id)) microseconds += profile.timeDeltas[i] ?? 0;
-    }
-    return { value, seconds: microseconds / 1e6 };
-  }
 }
 
 interface Answer {
@@ -143,12 +122,6 @@ interface ContextCreated {
 
 interface Evaluated {
   result: { objectId?: string; value?: unknown };
-}
-
-interface Profile {
-  nodes: { id: number; callFrame: { functionName: string } }[];
-  samples: number[];
-  timeDeltas: number[];
 }
 
 /** Clock ticks of /proc. */

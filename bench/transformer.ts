@@ -144,3 +144,13 @@ export const SMALL: TransformerShape = {
   vocabulary: 512,
   positions: 64,
 };
+
+/** 29 MB: about the most that ONNX Runtime takes in an isolate. */
+export const VERIFIED: TransformerShape = {
+  layers: 4,
+  width: 384,
+  hidden: 1536,
+  heads: 6,
+  vocabulary: 500,
+  positions: 64,
+};
