@@ -10,8 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digitModelFile } from "../examples/demo/digit-model.ts";
 import { digitsNpz } from "../examples/demo/digits-dataset.ts";
-import type { TrainingJob, TrainingRequest } from "../sdk/typescript/src/generated/schema.d.ts";
-import { Hone } from "../sdk/typescript/src/index.ts";
+import { Hone, type TrainingJob, type TrainingRequest } from "../sdk/typescript/src/index.ts";
 import { startService } from "../src/embedded/host.ts";
 import { childProcesses } from "../src/embedded/runtime-guard.ts";
 import { Isolate, type IsolateMemory, processCpu } from "./isolate.ts";
@@ -85,8 +84,8 @@ try {
 console.log(JSON.stringify({ bench: "scaling", rows }));
 
 async function train(body: TrainingRequest): Promise<TrainingJob> {
-  const { data } = await hone.api.POST("/v1/training-jobs", { body });
-  return (await hone.jobs.wait((data as TrainingJob).id)) as TrainingJob;
+  const { id } = await hone.trainingJobs.create(body);
+  return (await hone.jobs.wait(id)) as TrainingJob;
 }
 
 function row(name: string, job: TrainingJob, perSecond: number, alone: number): Row {

@@ -3,10 +3,9 @@
  * the zeros kept, and quantized; then one run of each mode. All over HTTP; accuracy by ONNX Runtime, in this process.
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import type { TrainingJob, TrainingRequest } from "../../sdk/typescript/src/generated/schema.d.ts";
-import type { Hone } from "../../sdk/typescript/src/index.ts";
+import type { Hone, TrainingJob, TrainingRequest } from "../../sdk/typescript/src/index.ts";
 import { bytes, table } from "../../src/cli/table.ts";
-import { followTraining, startTraining } from "../../src/cli/train-file.ts";
+import { followTraining } from "../../src/cli/train-file.ts";
 import { chart } from "./chart.ts";
 import { digitAccuracy, type HeldOut, heldOutDigits } from "./digit-accuracy.ts";
 import { digitModelFile } from "./digit-model.ts";
@@ -128,18 +127,15 @@ async function train(
   const start = performance.now();
   const job = await followTraining(
     hone,
-    await startTraining(hone, { ...options, model: stored.id }),
+    await hone.trainingJobs.create({ ...options, model: stored.id }),
   );
   const seconds = (performance.now() - start) / 1000;
   const content = await hone.models.content(job.result?.model_id ?? "");
-  const { data: curve } = await hone.api.GET("/v1/jobs/{id}/curve", {
-    params: { path: { id: job.id } },
-  });
   const { steps, bytes_reduced } = job.progress;
   return {
     model: new Uint8Array(await content.arrayBuffer()),
     job,
-    losses: (curve?.data ?? []).map(({ loss }) => loss),
+    losses: (await hone.trainingJobs.curve(job.id)).map(({ loss }) => loss),
     seconds,
     note: `${steps} steps, ${bytes(bytes_reduced)} exchanged, ${seconds.toFixed(1)} s`,
   };

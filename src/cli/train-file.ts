@@ -1,8 +1,7 @@
 /** @file One training through the service: model and data up, the job followed as it runs, the result down. */
 import { openAsBlob } from "node:fs";
 import { basename } from "node:path";
-import type { TrainingJob, TrainingRequest } from "../../sdk/typescript/src/generated/schema.d.ts";
-import type { Hone } from "../../sdk/typescript/src/index.ts";
+import type { Hone, TrainingJob, TrainingRequest } from "../../sdk/typescript/src/index.ts";
 import { fetchModel } from "./compress-file.ts";
 import { localModel } from "./local-model.ts";
 import { ProgressBar } from "./progress.ts";
@@ -48,7 +47,7 @@ export async function trainFile(
     const start = performance.now();
     const job = await followTraining(
       hone,
-      await startTraining(hone, { ...options, model: stored.id, dataset }),
+      await hone.trainingJobs.create({ ...options, model: stored.id, dataset }),
       bar,
     );
     const seconds = (performance.now() - start) / 1000;
@@ -66,12 +65,6 @@ async function datasetId(hone: Hone, data: string, bar: ProgressBar): Promise<st
   bar.update(undefined, "sending the data");
   const { id } = await hone.datasets.create(await openAsBlob(data), { name: basename(data) });
   return id;
-}
-
-/** Starts a training of a stored model on a stored dataset. */
-export async function startTraining(hone: Hone, body: TrainingRequest): Promise<TrainingJob> {
-  const { data } = await hone.api.POST("/v1/training-jobs", { body });
-  return data as TrainingJob;
 }
 
 /** Follows a job to its end: a bar with loss and speed, and a line an epoch. */

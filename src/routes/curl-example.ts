@@ -6,6 +6,7 @@ const JSON_BODIES: Readonly<Record<string, string>> = {
   createUpload: '{"name": "large.onnx"}',
   createQuantizeJob: '{"method": "weight_only", "bits": 4}',
   createPruneJob: '{"method": "l1_unstructured", "amount": 0.5}',
+  createTrainingJob: '{"model": "model_4k2v9x", "dataset": "dataset_2f9k4w", "world_size": 4}',
 };
 
 const FLAGS: Readonly<Record<string, string>> = {

@@ -1,105 +1,19 @@
 /** @file The body of POST /v1/training-jobs: names, types and plain bounds; what depends on the model is checked with it. */
 import { z } from "@hono/zod-openapi";
-import { MAX_WORLD_SIZE, MODES } from "../jobs/training/training-order.ts";
-import { LOSSES } from "../train/losses/loss-options.ts";
-import { OPTIMIZERS, SCHEDULES } from "../train/optimizer-options.ts";
-import { QAT_OP_TYPES } from "../train/options.ts";
-
-const id = (example: string) => z.string().min(1).max(64).openapi({ example });
-const name = z.string().min(1).max(1000);
-const patterns = (description: string) =>
-  z
-    .array(name)
-    .min(1)
-    .max(1000)
-    .openapi({ description, example: ["fc*"] });
-const count = (max: number) => z.number().int().min(1).max(max);
-
-const Loss = z
-  .union([
-    z.enum(LOSSES),
-    z.strictObject({
-      type: z.union([z.enum(LOSSES), z.templateLiteral(["output:", z.string().min(1)])]),
-      output: name.optional().openapi({ description: "Output that it reads; default the first." }),
-      from_logits: z.boolean().optional(),
-      label_smoothing: z.number().min(0).lt(1).optional(),
-      ignore_index: z.number().int().optional(),
-      class_axis: z.number().int().optional(),
-      delta: z.number().gt(0).optional().openapi({ description: "Of huber." }),
-    }),
-  ])
-  .openapi({ description: "Default cross_entropy.", example: "cross_entropy" });
-
-const beta = z.number().min(0).lt(1);
-
-const Optimizer = z
-  .union([
-    z.enum(OPTIMIZERS),
-    z.strictObject({
-      type: z.enum(OPTIMIZERS),
-      lr: z.number().min(0).optional(),
-      weight_decay: z.number().min(0).optional(),
-      no_decay: patterns("Parameters without weight decay.").optional(),
-      momentum: z.number().min(0).lt(1).optional(),
-      dampening: z.number().min(0).max(1).optional(),
-      nesterov: z.boolean().optional(),
-      betas: z.tuple([beta, beta]).optional(),
-      eps: z.number().min(0).optional(),
-    }),
-  ])
-  .openapi({
-    description: "Default adam; torch.optim's defaults.",
-    example: { type: "adamw", lr: 0.001 },
-  });
-
-const Schedule = z
-  .union([
-    z.enum(SCHEDULES),
-    z.strictObject({
-      type: z.enum(SCHEDULES),
-      warmup_steps: z.number().int().min(0).optional(),
-      step_size: count(1e9).optional(),
-      gamma: z.number().gt(0).max(1).optional(),
-      min_lr: z.number().min(0).optional(),
-    }),
-  ])
-  .openapi({ description: "Of the learning rate; default constant.", example: "cosine" });
-
-const Lora = z.union([
-  z.boolean(),
-  z.strictObject({
-    rank: count(4096).optional(),
-    alpha: z.number().gt(0).optional(),
-    target: patterns("Weights or nodes.").optional(),
-  }),
-]);
-
-const Qat = z.union([
-  z.boolean(),
-  z.strictObject({
-    activations: z.enum(["uint8", "int8", "none"]).optional(),
-    per_channel: z.boolean().optional(),
-    averaging: z.number().gt(0).max(1).optional(),
-    op_types: z.array(z.enum(QAT_OP_TYPES)).min(1).optional(),
-    nodes_to_exclude: patterns("Nodes that stay in float.").optional(),
-  }),
-]);
-
-const Teacher = z.strictObject({
-  model: id("model_8c1d2e")
-    .optional()
-    .openapi({ description: "A stored model of the same inputs." }),
-  field: name
-    .optional()
-    .openapi({ description: "Or the dataset's field with its outputs.", example: "teacher" }),
-  temperature: z.number().gt(0).optional(),
-  alpha: z.number().gt(0).max(1).optional(),
-});
-
-const Validation = z.union([
-  z.strictObject({ fraction: z.number().gt(0).lt(1) }),
-  z.strictObject({ dataset: id("dataset_7m3q1x") }),
-]);
+import { EXECUTORS, MAX_WORLD_SIZE, MODES } from "../jobs/training/training-order.ts";
+import {
+  count,
+  id,
+  Lora,
+  Loss,
+  name,
+  Optimizer,
+  patterns,
+  Qat,
+  Schedule,
+  Teacher,
+  Validation,
+} from "./training-parts.ts";
 
 const TrainingFields = z.strictObject({
   model: id("model_4k2v9x")
@@ -132,23 +46,31 @@ const TrainingFields = z.strictObject({
   loss: Loss.optional(),
   optimizer: Optimizer.optional(),
   schedule: Schedule.optional(),
-  clip_norm: z.number().gt(0).optional(),
-  accumulation_steps: count(10_000).optional(),
+  clip_norm: z
+    .number()
+    .gt(0)
+    .optional()
+    .openapi({ description: "Largest L2 norm of the whole gradient; default: not clipped." }),
+  accumulation_steps: count(10_000)
+    .optional()
+    .openapi({ description: "Batches whose gradients make one step; default 1." }),
   batch_size: count(1_000_000)
     .optional()
     .openapi({ description: "Rows of one rank's gradient; default 32." }),
   epochs: count(1_000_000).optional().openapi({ description: "Default 1; or `steps`." }),
-  steps: count(1e9).optional(),
+  steps: count(1e9).optional().openapi({ description: "Steps of the optimizer." }),
   seed: z
     .number()
     .int()
     .min(0)
     .max(2 ** 32 - 1)
-    .optional(),
+    .optional()
+    .openapi({ description: "Orders the rows, draws dropout and adapters; default 0." }),
   trainable: patterns("Parameters to train; default all weights.").optional(),
   frozen: patterns("Parameters that stay.").optional(),
   lora: Lora.optional().openapi({
-    description: "Trains low-rank adapters, merged at the end.",
+    description:
+      "Trains low-rank adapters, merged at the end; or an object of `rank` (8), `alpha` (2 × rank), `target` (patterns).",
     example: { rank: 8 },
   }),
   keep_sparsity: z
@@ -156,10 +78,22 @@ const TrainingFields = z.strictObject({
     .optional()
     .openapi({ description: "Zeros of weight matrices (of a pruned model) stay zero." }),
   qat: Qat.optional().openapi({
-    description: "Trains through 8-bit rounding; the result is a QDQ model.",
+    description:
+      "Trains through 8-bit rounding; the result is a QDQ model. Or an object of `activations`, `per_channel`, " +
+      "`averaging`, `op_types`, `nodes_to_exclude`.",
   }),
-  teacher: Teacher.optional().openapi({ description: "Distillation." }),
-  batch_normalization: z.enum(["train", "frozen"]).optional(),
+  teacher: Teacher.optional().openapi({
+    description:
+      "Distillation from a stored `model` or from a `field` with its outputs; `temperature` (2), `from_logits`, `alpha` (0.5).",
+  }),
+  batch_normalization: z
+    .enum(["train", "frozen"])
+    .optional()
+    .openapi({ description: "With the batch's statistics (default), or with the running ones." }),
+  dropout: z
+    .boolean()
+    .optional()
+    .openapi({ description: "The model's Dropout nodes drop; default true." }),
   mode: z.enum(MODES).optional().openapi({ description: "Default sync." }),
   world_size: count(MAX_WORLD_SIZE).optional().openapi({ description: "Ranks; default 1." }),
   allreduce: z
@@ -167,7 +101,11 @@ const TrainingFields = z.strictObject({
       algorithm: z.enum(["direct", "ring"]).optional(),
       compression: z.enum(["none", "float16", "bfloat16", "int8", "top_k"]).optional(),
     })
-    .optional(),
+    .optional()
+    .openapi({
+      description:
+        "`algorithm`: direct or ring (default: the faster one); `compression`: none, float16, bfloat16, int8, top_k.",
+    }),
   max_staleness: z
     .number()
     .int()
@@ -175,9 +113,10 @@ const TrainingFields = z.strictObject({
     .max(1000)
     .optional()
     .openapi({ description: "async: steps that a rank may be ahead of the slowest; default 4." }),
-  local_steps: count(100_000)
-    .optional()
-    .openapi({ description: "local_sgd: steps between two exchanges; default: as many as leave these a tenth of the time in one region." }),
+  local_steps: count(100_000).optional().openapi({
+    description:
+      "local_sgd: steps between two exchanges; default: as many as leave these a tenth of the time in one region.",
+  }),
   outer_lr: z.number().gt(0).max(10).optional().openapi({ description: "local_sgd; default 0.7." }),
   outer_momentum: z
     .number()
@@ -185,7 +124,11 @@ const TrainingFields = z.strictObject({
     .lt(1)
     .optional()
     .openapi({ description: "local_sgd, Nesterov; default 0.9." }),
-  executor: z.enum(["edge", "runner"]).optional().openapi({ description: "Default edge." }),
+  executor: z.enum(EXECUTORS).optional().openapi({
+    description:
+      "Who computes gradients: `edge` (default), the service itself; `runner`, connected runners, one for each rank, " +
+      "which the training waits for; `auto`, runners as they come and go, else the service.",
+  }),
   checkpoint_every: count(1e9)
     .optional()
     .openapi({ description: "Steps between checkpoints that are kept; default: only the last." }),
@@ -198,6 +141,15 @@ const TrainingFields = z.strictObject({
     }),
 });
 
-export const TrainingRequest = TrainingFields.openapi("TrainingRequest");
+export const TrainingRequest = TrainingFields.openapi("TrainingRequest", {
+  example: {
+    model: "model_4k2v9x",
+    dataset: "dataset_2f9k4w",
+    world_size: 4,
+    epochs: 5,
+    optimizer: { type: "adamw", lr: 0.001 },
+    validation: { fraction: 0.1 },
+  },
+});
 export type TrainingRequestBody = z.infer<typeof TrainingFields>;
 export const TRAINING_OPTION_NAMES = Object.keys(TrainingFields.shape);

@@ -35,20 +35,14 @@ async function kill(host: ChildProcess): Promise<void> {
 }
 
 async function start(hone: Hone, model: string, dataset: string): Promise<string> {
-  const { data } = await hone.api.POST("/v1/training-jobs", {
-    body: { ...OPTIONS, model, dataset },
-  });
-  return (data as { id: string }).id;
+  return (await hone.trainingJobs.create({ ...OPTIONS, model, dataset })).id;
 }
 
 async function result(hone: Hone, id: string) {
   const job = await hone.jobs.wait(id);
   if (job.operation !== "train" || !job.result) throw new Error(`${id} has no result`);
   const { sha256 } = await hone.models.get(job.result.model_id);
-  const { data } = await hone.api.GET("/v1/jobs/{id}/curve", {
-    params: { path: { id }, query: { points: 1000 } },
-  });
-  return { sha256, curve: data?.data, attempts: job.attempts };
+  return { sha256, curve: await hone.trainingJobs.curve(id, 1000), attempts: job.attempts };
 }
 
 it("a training whose process is killed goes on after the next start, to the same bytes", async () => {

@@ -4,6 +4,7 @@ import { Datasets } from "./datasets.ts";
 import type { operations, Report } from "./generated/schema.d.ts";
 import { Jobs } from "./jobs.ts";
 import { Models } from "./models.ts";
+import { TrainingJobs } from "./training-jobs.ts";
 import {
   binary,
   type Bytes,
@@ -30,6 +31,7 @@ export class Hone {
   readonly models: Models;
   readonly datasets: Datasets;
   readonly jobs: Jobs;
+  readonly trainingJobs: TrainingJobs;
   /** All of the API by path, typed from its description, for what has no method here. */
   readonly api: Transport;
 
@@ -39,6 +41,7 @@ export class Hone {
     this.models = new Models(this.api);
     this.datasets = new Datasets(this.api);
     this.jobs = new Jobs(this.api);
+    this.trainingJobs = new TrainingJobs(this.api);
   }
 
   /** Model in, smaller model out; for models that fit one request. */

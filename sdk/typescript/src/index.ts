@@ -25,10 +25,13 @@ export type {
   QuantizeOptions,
   Report,
   ReportSummary,
+  TrainingJob,
+  TrainingRequest,
 } from "./generated/schema.d.ts";
 export { Hone, type PruneQuery, type QuantizeQuery } from "./hone.ts";
 export type { FollowOptions, JobEvent, Jobs } from "./jobs.ts";
 export type { Models } from "./models.ts";
 export type { ListOptions } from "./pages.ts";
+export type { TrainingJobs } from "./training-jobs.ts";
 export type { Bytes, HoneOptions, Transport } from "./transport.ts";
 export type { ModelFile, UploadOptions } from "./uploads.ts";

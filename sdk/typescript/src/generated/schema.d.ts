@@ -613,6 +613,139 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhook-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List webhook endpoints */
+        get: operations["listWebhookEndpoints"];
+        put?: never;
+        /**
+         * Make a webhook endpoint
+         * @description Events are POSTed to it as JSON under 20 KB, signed by Standard Webhooks (`webhook-id`, `webhook-timestamp`, `webhook-signature`). An answer of 2xx takes an event; else it is sent again, up to ten times within four days, and 410 disables the endpoint. Events may come twice and out of order: `id` and `sequence` tell.
+         */
+        post: operations["createWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a webhook endpoint */
+        get: operations["getWebhookEndpoint"];
+        put?: never;
+        post?: never;
+        /** Delete a webhook endpoint */
+        delete: operations["deleteWebhookEndpoint"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new secret
+         * @description For 24 hours every event has two signatures, by the new secret and the old one.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send again to a disabled endpoint */
+        post: operations["enableWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test event
+         * @description Its type is `test`; the deliveries tell what became of it.
+         */
+        post: operations["testWebhookEndpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an endpoint's deliveries
+         * @description The latest 500, and all that are pending.
+         */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{id}/deliveries/{delivery}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send an event again */
+        post: operations["redeliverWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/reports/{id}": {
         parameters: {
             query?: never;
@@ -1494,6 +1627,21 @@ export interface components {
                 learning_rate: number;
             }[];
         };
+        /**
+         * @example {
+         *       "model": "model_4k2v9x",
+         *       "dataset": "dataset_2f9k4w",
+         *       "world_size": 4,
+         *       "epochs": 5,
+         *       "optimizer": {
+         *         "type": "adamw",
+         *         "lr": 0.001
+         *       },
+         *       "validation": {
+         *         "fraction": 0.1
+         *       }
+         *     }
+         */
         TrainingRequest: {
             /**
              * @description Needed unless `resume_from` is given.
@@ -1539,7 +1687,7 @@ export interface components {
             /** @description New order of the rows in each epoch; default true. */
             shuffle?: boolean;
             /**
-             * @description Default cross_entropy.
+             * @description Default cross_entropy; or an object of `type`, `output`, `from_logits`, `label_smoothing`, `ignore_index`, `class_axis`, `delta`. `output:NAME` takes an output of the model as the loss.
              * @example cross_entropy
              */
             loss?: ("cross_entropy" | "binary_cross_entropy" | "mse" | "l1" | "huber" | "kl_divergence") | {
@@ -1554,7 +1702,7 @@ export interface components {
                 delta?: number;
             };
             /**
-             * @description Default adam; torch.optim's defaults.
+             * @description Default adam; or an object of `type`, `lr`, `weight_decay`, `no_decay`, `momentum`, `dampening`, `nesterov`, `betas`, `eps`, with torch.optim's defaults.
              * @example {
              *       "type": "adamw",
              *       "lr": 0.001
@@ -1582,7 +1730,7 @@ export interface components {
                 eps?: number;
             };
             /**
-             * @description Of the learning rate; default constant.
+             * @description Of the learning rate, default constant; or an object of `type`, `warmup_steps`, `step_size`, `gamma`, `min_lr`.
              * @example cosine
              */
             schedule?: ("constant" | "step" | "cosine" | "linear") | {
@@ -1593,13 +1741,17 @@ export interface components {
                 gamma?: number;
                 min_lr?: number;
             };
+            /** @description Largest L2 norm of the whole gradient; default: not clipped. */
             clip_norm?: number;
+            /** @description Batches whose gradients make one step; default 1. */
             accumulation_steps?: number;
             /** @description Rows of one rank's gradient; default 32. */
             batch_size?: number;
             /** @description Default 1; or `steps`. */
             epochs?: number;
+            /** @description Steps of the optimizer. */
             steps?: number;
+            /** @description Orders the rows, draws dropout and adapters; default 0. */
             seed?: number;
             /**
              * @description Parameters to train; default all weights.
@@ -1616,7 +1768,7 @@ export interface components {
              */
             frozen?: string[];
             /**
-             * @description Trains low-rank adapters, merged at the end.
+             * @description Trains low-rank adapters, merged at the end; or an object of `rank` (8), `alpha` (2 × rank), `target` (patterns).
              * @example {
              *       "rank": 8
              *     }
@@ -1634,7 +1786,7 @@ export interface components {
             };
             /** @description Zeros of weight matrices (of a pruned model) stay zero. */
             keep_sparsity?: boolean;
-            /** @description Trains through 8-bit rounding; the result is a QDQ model. */
+            /** @description Trains through 8-bit rounding; the result is a QDQ model. Or an object of `activations`, `per_channel`, `averaging`, `op_types`, `nodes_to_exclude`. */
             qat?: boolean | {
                 /** @enum {string} */
                 activations?: "uint8" | "int8" | "none";
@@ -1649,7 +1801,7 @@ export interface components {
                  */
                 nodes_to_exclude?: string[];
             };
-            /** @description Distillation. */
+            /** @description Distillation from a stored `model` or from a `field` with its outputs; `temperature` (2), `from_logits`, `alpha` (0.5). */
             teacher?: {
                 /**
                  * @description A stored model of the same inputs.
@@ -1662,10 +1814,16 @@ export interface components {
                  */
                 field?: string;
                 temperature?: number;
+                from_logits?: boolean;
                 alpha?: number;
             };
-            /** @enum {string} */
+            /**
+             * @description With the batch's statistics (default), or with the running ones.
+             * @enum {string}
+             */
             batch_normalization?: "train" | "frozen";
+            /** @description The model's Dropout nodes drop; default true. */
+            dropout?: boolean;
             /**
              * @description Default sync.
              * @enum {string}
@@ -1673,6 +1831,7 @@ export interface components {
             mode?: "sync" | "async" | "local_sgd";
             /** @description Ranks; default 1. */
             world_size?: number;
+            /** @description `algorithm`: direct or ring (default: the faster one); `compression`: none, float16, bfloat16, int8, top_k. */
             allreduce?: {
                 /** @enum {string} */
                 algorithm?: "direct" | "ring";
@@ -1688,10 +1847,10 @@ export interface components {
             /** @description local_sgd, Nesterov; default 0.9. */
             outer_momentum?: number;
             /**
-             * @description Default edge.
+             * @description Who computes gradients: `edge` (default), the service itself; `runner`, connected runners, one for each rank, which the training waits for; `auto`, runners as they come and go, else the service.
              * @enum {string}
              */
-            executor?: "edge" | "runner";
+            executor?: "edge" | "runner" | "auto";
             /** @description Steps between checkpoints that are kept; default: only the last. */
             checkpoint_every?: number;
             /** @description A checkpoint of another job to go on from. Model, dataset and options are that job's unless given. */
@@ -1809,6 +1968,104 @@ export interface components {
             data: components["schemas"]["RunnerToken"][];
             has_more: boolean;
             next_cursor: string | null;
+        };
+        NewWebhookEndpoint: components["schemas"]["WebhookEndpoint"] & {
+            /**
+             * @description Verifies signatures. It is shown only now.
+             * @example whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
+             */
+            secret: string;
+        };
+        WebhookEndpoint: {
+            /** @example whe_5t2c */
+            id: string;
+            /** @enum {string} */
+            object: "webhook_endpoint";
+            /**
+             * Format: uri
+             * @example https://example.com/hone
+             */
+            url: string;
+            /**
+             * @example [
+             *       "job.succeeded"
+             *     ]
+             */
+            events: ("job.queued" | "job.running" | "job.progress" | "job.succeeded" | "job.failed" | "job.canceled" | "model.created" | "model.deleted" | "runner.lost" | "*")[];
+            description: string;
+            /** @description Why nothing is sent any more; null while it is. */
+            disabled_reason: string | null;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+        };
+        NewWebhookEndpointRequest: {
+            /**
+             * Format: uri
+             * @example https://example.com/hone
+             */
+            url: string;
+            /**
+             * @default [
+             *       "*"
+             *     ]
+             * @example [
+             *       "job.succeeded",
+             *       "job.failed"
+             *     ]
+             */
+            events?: ("job.queued" | "job.running" | "job.progress" | "job.succeeded" | "job.failed" | "job.canceled" | "model.created" | "model.deleted" | "runner.lost" | "*")[];
+            /** @default  */
+            description?: string;
+        };
+        WebhookEndpointList: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["WebhookEndpoint"][];
+            has_more: boolean;
+            next_cursor: string | null;
+        };
+        TestEvent: {
+            event_id: string;
+        };
+        WebhookDeliveryList: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["WebhookDelivery"][];
+            has_more: boolean;
+            next_cursor: string | null;
+        };
+        WebhookDelivery: {
+            /** @example whd_17 */
+            id: string;
+            /** @enum {string} */
+            object: "webhook_delivery";
+            /** @example evt_0c3f */
+            event_id: string;
+            /** @example job.succeeded */
+            type: string;
+            sequence: number;
+            /** @enum {string} */
+            state: "pending" | "delivered" | "failed";
+            attempts: number;
+            /** @description Of the last attempt's answer. */
+            status: number | null;
+            error: string | null;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            next_attempt_at: number | null;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+            payload: {
+                [key: string]: unknown;
+            };
         };
         Report: {
             /** @enum {string} */
@@ -2281,6 +2538,13 @@ export type NewRunnerToken = components['schemas']['NewRunnerToken'];
 export type RunnerToken = components['schemas']['RunnerToken'];
 export type NewRunnerTokenRequest = components['schemas']['NewRunnerTokenRequest'];
 export type RunnerTokenList = components['schemas']['RunnerTokenList'];
+export type NewWebhookEndpoint = components['schemas']['NewWebhookEndpoint'];
+export type WebhookEndpoint = components['schemas']['WebhookEndpoint'];
+export type NewWebhookEndpointRequest = components['schemas']['NewWebhookEndpointRequest'];
+export type WebhookEndpointList = components['schemas']['WebhookEndpointList'];
+export type TestEvent = components['schemas']['TestEvent'];
+export type WebhookDeliveryList = components['schemas']['WebhookDeliveryList'];
+export type WebhookDelivery = components['schemas']['WebhookDelivery'];
 export type Report = components['schemas']['Report'];
 export type NewKey = components['schemas']['NewKey'];
 export type Key = components['schemas']['Key'];
@@ -3738,6 +4002,262 @@ export interface operations {
             413: components["responses"]["Problem413"];
             500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
+        };
+    };
+    listWebhookEndpoints: {
+        parameters: {
+            query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpointList"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    createWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhookEndpointRequest"];
+            };
+        };
+        responses: {
+            /** @description The endpoint. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    getWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `whe_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The endpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    deleteWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `whe_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone, with its deliveries. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `whe_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWebhookEndpoint"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    enableWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `whe_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The endpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    testWebhookEndpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `whe_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestEvent"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id, `whe_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryList"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    redeliverWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `whe_…`. */
+                id: string;
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is due now. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
         };
     };
     getReport: {
