@@ -1,0 +1,100 @@
+/** @file A job wherever it is looked at: its state, how far it is, and what came out. */
+import { useEffect, useRef } from "preact/hooks";
+import { Refused, ProblemNotice } from "../parts/problem.tsx";
+import { ConfirmButton } from "../parts/buttons.tsx";
+import { Progress } from "../parts/progress.tsx";
+import { duration } from "../format.ts";
+import { to } from "../router.ts";
+import { useHone } from "../session.ts";
+import { useAction } from "../use-load.ts";
+import { CompressionResult } from "./compression-result.tsx";
+import { EventLog } from "./event-log.tsx";
+import { MeasurementResult } from "./measurement-result.tsx";
+import { TrainingView } from "../train/training-view.tsx";
+import { type AnyJob, isOver, useJob } from "./use-job.ts";
+
+export function JobView({ id }: { id: string }) {
+  const { job, events, error } = useJob(id);
+  return (
+    <section aria-label="Job">
+      <Refused error={error} />
+      <div class="reserve">
+        {job ? <Status job={job} /> : !error && <p class="faint">Loading the job…</p>}
+      </div>
+      {job && <Outcome job={job} />}
+      {job && <EventLog events={events} />}
+    </section>
+  );
+}
+
+const WORDS = {
+  queued: "Waiting",
+  running: "Running",
+  succeeded: "Succeeded",
+  failed: "Failed",
+  canceled: "Canceled",
+};
+
+function Status({ job }: { job: AnyJob }) {
+  const hone = useHone();
+  const cancel = useAction(async () => {
+    await hone.jobs.cancel(job.id);
+  });
+  const over = isOver(job);
+  const heading = useRef<HTMLHeadingElement>(null);
+  const wasRunning = useRef(!over);
+  // What is looked at is the result: who waits for it by keyboard is brought there.
+  useEffect(() => {
+    if (over && wasRunning.current) heading.current?.focus({ preventScroll: true });
+    wasRunning.current = !over;
+  }, [over]);
+  const { state, progress, started_at, finished_at } = job;
+  const seconds = started_at && finished_at ? finished_at - started_at : undefined;
+  return (
+    <>
+      <h2 ref={heading} tabIndex={-1} data-testid="state" class={`state ${state}`}>
+        {WORDS[state]}
+        {over && seconds !== undefined && <span class="faint"> after {duration(seconds)}</span>}
+      </h2>
+      {!over && (
+        <>
+          <Progress label="The job" fraction={progress.fraction} doing={progress.doing} />
+          <ConfirmButton
+            label="Cancel"
+            sure="Cancel the job"
+            onConfirm={cancel.run}
+            disabled={cancel.busy}
+          />
+        </>
+      )}
+      <Refused error={cancel.error} />
+      {job.error && <ProblemNotice problem={job.error} />}
+    </>
+  );
+}
+
+function Outcome({ job }: { job: AnyJob }) {
+  switch (job.operation) {
+    case "train":
+      return <TrainingView job={job} />;
+    case "benchmark":
+    case "verify":
+      return <MeasurementResult job={job} />;
+    default:
+      return <CompressionResult job={job} />;
+  }
+}
+
+export function jobTitle({ operation }: AnyJob): string {
+  return {
+    quantize: "Quantize",
+    prune: "Prune",
+    train: "Train",
+    benchmark: "Benchmark",
+    verify: "Verify",
+  }[operation];
+}
+
+export function ModelLink({ id }: { id: string }) {
+  return <a href={to(["models", id])}>{id}</a>;
+}

@@ -1,0 +1,69 @@
+/** @file #/models/{id}: what is in it, where it comes from, what can be done with it. */
+import type { Model } from "../../../../sdk/typescript/src/index.ts";
+import { when } from "../format.ts";
+import { ConfirmButton, DownloadButton } from "../parts/buttons.tsx";
+import { Page } from "../parts/page.tsx";
+import { Refused } from "../parts/problem.tsx";
+import { go, to } from "../router.ts";
+import { useHone } from "../session.ts";
+import { useAction, useLoad } from "../use-load.ts";
+import { Measure } from "./measure.tsx";
+import { ModelSummary } from "./model-summary.tsx";
+
+export function ModelPage({ id }: { id: string }) {
+  const hone = useHone();
+  const { data: model, error } = useLoad(async () => await hone.models.get(id), [id]);
+  return (
+    <Page title={model?.name ?? id} kicker={<a href={to(["models"])}>Models</a>}>
+      <Refused error={error} />
+      {model && <Contents model={model} />}
+    </Page>
+  );
+}
+
+function Contents({ model }: { model: Model }) {
+  const hone = useHone();
+  const { id, lineage } = model;
+  const removal = useAction(async () => {
+    await hone.models.delete(id);
+    go(["models"]);
+  });
+  return (
+    <>
+      <p class="row">
+        <a class="button primary" href={to(["compress", id])}>
+          Compress
+        </a>
+        <a class="button" href={to(["train"], { model: id })}>
+          Train
+        </a>
+        <a class="button" href={to(["models", id, "graph"])}>
+          Look at the graph
+        </a>
+        <DownloadButton model={model} />
+        <ConfirmButton
+          label="Delete"
+          sure="Delete it for good"
+          onConfirm={removal.run}
+          disabled={removal.busy}
+        />
+      </p>
+      <Refused error={removal.error} />
+      {lineage && (
+        <p>
+          Made by <a href={to(["jobs", lineage.job])}>a job ({lineage.operation})</a> of{" "}
+          <a href={to(["models", lineage.parent])}>{lineage.parent}</a>
+          {lineage.dataset && (
+            <>
+              {" "}
+              on <a href={to(["datasets", lineage.dataset])}>{lineage.dataset}</a>
+            </>
+          )}
+          , {when(model.created_at)}.
+        </p>
+      )}
+      <ModelSummary model={model} />
+      <Measure model={model} />
+    </>
+  );
+}

@@ -1,0 +1,109 @@
+/** @file A form field made from an option's schema, and the option's value from the field's text. */
+import { Choice, NumberField, TextArea, TextField } from "./fields.tsx";
+import type { Schema } from "./schema.ts";
+
+/** `names`: one a line. `json`: what has several forms; text that is no JSON stands for itself. */
+type Kind = "choice" | "flag" | "number" | "names" | "json";
+
+export function OptionField({
+  name,
+  schema,
+  value,
+  onChange,
+}: {
+  name: string;
+  schema: Schema;
+  value: string;
+  onChange: (value: string) => void;
+}) {
+  const { description, minimum, exclusiveMinimum, maximum, example } = schema;
+  const shared = { label: name, value, onChange, hint: described(description) };
+  const placeholder = example === undefined ? undefined : `e.g. ${exampleText(example)}`;
+  switch (kindOf(schema)) {
+    case "choice":
+      return (
+        <Choice
+          {...shared}
+          options={[["", "default"], ...available(schema).map((each) => [each, each] as const)]}
+        />
+      );
+    case "flag":
+      return (
+        <Choice
+          {...shared}
+          options={[
+            ["", "default"],
+            ["true", "yes"],
+            ["false", "no"],
+          ]}
+        />
+      );
+    case "number":
+      return (
+        <NumberField
+          {...shared}
+          min={minimum ?? exclusiveMinimum}
+          max={maximum}
+          whole={schema.type === "integer"}
+          placeholder={placeholder}
+        />
+      );
+    case "names":
+      return <TextArea {...shared} placeholder={placeholder} />;
+    default:
+      return <TextField {...shared} placeholder={placeholder} />;
+  }
+}
+
+/** @returns undefined for an empty field: the service's default */
+export function optionValue(schema: Schema, text: string): unknown {
+  const trimmed = text.trim();
+  if (trimmed === "") return undefined;
+  switch (kindOf(schema)) {
+    case "flag":
+      return trimmed === "true";
+    case "number":
+      return Number(trimmed);
+    case "choice":
+      return schema.enum?.find((each) => String(each) === trimmed) ?? trimmed;
+    case "names":
+      return trimmed
+        .split("\n")
+        .map((line) => line.trim())
+        .filter(Boolean);
+    default:
+      return jsonOrText(trimmed);
+  }
+}
+
+/** The values that can be chosen: without those that the description says are not there. */
+export function available({ enum: values = [], description = "" }: Schema): string[] {
+  const missing = /`(\w+)` is not available yet/.exec(description)?.[1];
+  return values.map(String).filter((value) => value !== missing);
+}
+
+function kindOf({ type, enum: values, items }: Schema): Kind {
+  if (values) return "choice";
+  if (type === "boolean") return "flag";
+  if (type === "integer" || type === "number") return "number";
+  if (type === "array" && items?.type === "string") return "names";
+  return "json";
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+const exampleText = (example: unknown) =>
+  Array.isArray(example) ? example.join(", ") : JSON.stringify(example).replace(/^"(.*)"$/, "$1");
+
+/** Text in backticks is code. */
+function described(text = "") {
+  return text
+    .split("`")
+    .map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part));
+}
