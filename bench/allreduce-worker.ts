@@ -145,26 +145,33 @@ export default {
       await work();
       times.push(performance.now() - start);
     };
-    if (op === "sum-once") {
-      await rank(0).sumOnce(setup.worldSize, setup.length);
-      for (let i = 0; i < rounds; i++) await timed(() => rank(0).sumOnceRun());
-      await rank(0)
-        .sumOnceEnd()
-        .catch(() => {});
-      return Response.json({ times });
+    switch (op) {
+      case "form": {
+        await all((r) => rank(r).join(setup, r));
+        await all((r) => rank(r).attach());
+        await all((r) => rank(r).allreduce());
+        const checks = await all((r) => rank(r).check());
+        const [first] = checks;
+        if (checks.some(({ hash }) => hash !== first?.hash)) throw new Error("the ranks differ");
+        return Response.json({ bytesSent: checks.map(({ bytesSent }) => bytesSent) });
+      }
+      case "allreduce":
+        for (let i = 0; i < rounds; i++) await timed(() => all((r) => rank(r).allreduce()));
+        return Response.json({ times });
+      case "sum-once":
+        await rank(0).sumOnce(setup.worldSize, setup.length);
+        for (let i = 0; i < rounds; i++) await timed(() => rank(0).sumOnceRun());
+        await rank(0)
+          .sumOnceEnd()
+          .catch(() => {});
+        return Response.json({ times });
+      default:
+        await all((r) =>
+          rank(r)
+            .end()
+            .catch(() => {}),
+        );
+        return Response.json({});
     }
-    await all((r) => rank(r).join(setup, r));
-    await all((r) => rank(r).attach());
-    await all((r) => rank(r).allreduce());
-    const checks = await all((r) => rank(r).check());
-    for (let i = 0; i < rounds; i++) await timed(() => all((r) => rank(r).allreduce()));
-    await all((r) =>
-      rank(r)
-        .end()
-        .catch(() => {}),
-    );
-    const [first] = checks;
-    if (checks.some(({ hash }) => hash !== first?.hash)) throw new Error("the ranks differ");
-    return Response.json({ times, bytesSent: checks.map(({ bytesSent }) => bytesSent) });
   },
 };

@@ -2,7 +2,8 @@
  * @file allreduce between Durable Objects in one local workerd, against torch.distributed's gloo on loopback and
  * against adding up the same vectors once in one thread.
  *
- * The contestants take turns, several times; medians of wall milliseconds. The last line on stdout is JSON.
+ * The contestants take turns, several times; medians of wall milliseconds, and of CPU milliseconds over all
+ * processes, which other work on the machine disturbs less. The last line on stdout is JSON.
  */
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -27,9 +28,32 @@ interface Case {
 }
 
 interface Timed {
+  /** Wall milliseconds of each round. */
   times: number[];
-  bytesSent?: number[];
+  /** CPU milliseconds of a round, over all processes; null where the system does not tell. */
+  cpu: number | null;
 }
+
+class Contestant {
+  readonly #times: number[] = [];
+  readonly #cpu: number[] = [];
+
+  add({ times, cpu }: Timed): void {
+    this.#times.push(...times);
+    if (cpu !== null) this.#cpu.push(cpu);
+  }
+
+  get ms(): number | null {
+    return median(this.#times);
+  }
+
+  get cpuMs(): number | null {
+    return median(this.#cpu);
+  }
+}
+
+/** Of /proc/PID/stat: a hundred ticks a second on every Linux there is. */
+const TICK_MS = 10;
 
 const miniflare = startWorker();
 const url = await miniflare.ready;
@@ -40,36 +64,29 @@ let groups = 0;
 
 const rows = [];
 for (const config of CASES) {
-  const times = {
-    lent: [] as number[],
-    ring: [] as number[],
-    crossing: [] as number[],
-    peer: [] as number[],
-    sum: [] as number[],
-  };
+  const [lent, ring, crossing, sum, peer] = Array.from({ length: 5 }, () => new Contestant());
   for (let turn = 0; turn < TURNS; turn++) {
     console.error(`${nameOf(config)}: turn ${turn + 1} of ${TURNS}`);
-    times.lent.push(...(await allreduce(config, "direct", true)));
-    if (hasPeer) times.peer.push(...gloo(config));
-    times.crossing.push(...(await allreduce(config, "direct", false)));
-    times.sum.push(
-      ...(await ask("sum-once", { ...config, algorithm: "direct", lend: true })).times,
-    );
-    times.ring.push(...(await allreduce(config, "ring", true)));
+    lent!.add(await allreduce(config, "direct", true));
+    if (hasPeer) peer!.add(gloo(config));
+    crossing!.add(await allreduce(config, "direct", false));
+    sum!.add(await sumOnce(config));
+    ring!.add(await allreduce(config, "ring", true));
   }
-  const ours = median(times.lent) ?? Number.NaN;
-  const peer = median(times.peer);
-  const sum = median(times.sum) ?? Number.NaN;
   rows.push({
     case: nameOf(config),
-    ours_ms: ours,
-    ours_ring_ms: median(times.ring),
-    ours_all_by_rpc_ms: median(times.crossing),
+    ours_ms: lent!.ms,
+    ours_cpu_ms: lent!.cpuMs,
+    ours_ring_ms: ring!.ms,
+    ours_all_by_rpc_ms: crossing!.ms,
+    ours_all_by_rpc_cpu_ms: crossing!.cpuMs,
     peer: "torch.distributed gloo, loopback",
-    peer_ms: peer,
-    sum_once_ms: sum,
-    times_peer: peer === null ? null : ours / peer,
-    times_sum_once: ours / sum,
+    peer_ms: peer!.ms,
+    peer_cpu_ms: peer!.cpuMs,
+    sum_once_ms: sum!.ms,
+    times_peer: ratio(lent!.ms, peer!.ms),
+    times_peer_cpu: ratio(lent!.cpuMs, peer!.cpuMs),
+    times_sum_once: ratio(lent!.ms, sum!.ms),
   });
 }
 await miniflare.dispose();
@@ -115,45 +132,63 @@ function startWorker(): Miniflare {
   );
 }
 
-/** Times of some rounds among fresh objects, after one that is checked: same bits on all, and no byte too many. */
+/** Some rounds among fresh objects, after one that is checked: same bits on all, and no byte too many. */
 async function allreduce(
   config: Case,
   algorithm: "direct" | "ring",
   lend: boolean,
-): Promise<number[]> {
-  const { times, bytesSent } = await ask("allreduce", { ...config, algorithm, lend });
+): Promise<Timed> {
+  const setup = { ...config, algorithm, lend, group: `group-${groups++}`, codec: "none" };
+  const { bytesSent } = await ask<{ bytesSent: number[] }>("form", setup);
   const least = (2 * (config.worldSize - 1) * config.length * 4) / config.worldSize;
-  if (!bytesSent?.every((bytes) => bytes === least)) {
-    throw new Error(`bench: ${bytesSent?.join(", ")} bytes sent, ${least} are needed`);
+  if (!bytesSent.every((bytes) => bytes === least)) {
+    throw new Error(`bench: ${bytesSent.join(", ")} bytes sent, ${least} are needed`);
   }
-  return times;
+  const before = childrenCpuMs();
+  const { times } = await ask<{ times: number[] }>("allreduce", setup);
+  const after = childrenCpuMs();
+  await ask("end", setup);
+  return { times, cpu: before === null || after === null ? null : (after - before) / ROUNDS };
 }
 
-async function ask(
-  op: string,
-  setup: Case & { algorithm: "direct" | "ring"; lend: boolean },
-): Promise<Timed> {
+async function sumOnce(config: Case): Promise<Timed> {
+  const setup = { ...config, algorithm: "direct", lend: true, group: `group-${groups++}` };
+  return { ...(await ask<{ times: number[] }>("sum-once", setup)), cpu: null };
+}
+
+async function ask<T>(op: string, setup: object): Promise<T> {
   const response = await fetch(url, {
     method: "POST",
     // the peer's turn blocks this process, and an idle connection would be closed meanwhile
     headers: { connection: "close" },
-    body: JSON.stringify({
-      op,
-      rounds: ROUNDS,
-      setup: { ...setup, group: `group-${groups++}`, codec: "none" },
-    }),
+    body: JSON.stringify({ op, rounds: ROUNDS, setup }),
   });
   if (!response.ok) throw new Error(`bench: ${await response.text()}`);
-  return (await response.json()) as Timed;
+  return (await response.json()) as T;
 }
 
-function gloo({ worldSize, length }: Case): number[] {
+/** CPU of this process's children: workerd alone, while the peer does not run. */
+function childrenCpuMs(): number | null {
+  try {
+    const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8");
+    const ticks = children
+      .trim()
+      .split(" ")
+      .map((pid) => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [])
+      .map((fields) => Number(fields[11]) + Number(fields[12]));
+    return TICK_MS * ticks.reduce((sum, value) => sum + value, 0);
+  } catch {
+    return null;
+  }
+}
+
+function gloo({ worldSize, length }: Case): Timed {
   const output = execFileSync(
     PYTHON,
     ["bench/allreduce_peer.py", String(worldSize), String(length), String(ROUNDS)],
     { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] },
   );
-  return (JSON.parse(output.trim().split("\n").at(-1) ?? "") as Timed).times;
+  return JSON.parse(output.trim().split("\n").at(-1) ?? "") as Timed;
 }
 
 function peerInstalled(): boolean {
@@ -167,6 +202,10 @@ function peerInstalled(): boolean {
 
 function nameOf({ worldSize, length }: Case): string {
   return `${length / 1e6}M floats, ${worldSize} objects`;
+}
+
+function ratio(ours: number | null, other: number | null): number | null {
+  return ours === null || other === null ? null : ours / other;
 }
 
 function median(times: readonly number[]): number | null {
