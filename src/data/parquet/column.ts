@@ -14,6 +14,12 @@ const MAX_PAGE_VALUES = 2 ** 21;
 /** A header has statistics of two values at most; the first read nearly always has it whole. */
 const HEADER_BYTES = [512, 64 << 10];
 
+/**
+ * A column of up to so many bytes is read at once: columns that lie one behind the other are then read as one
+ * stream, and not header by header.
+ */
+const HELD_BYTES = 2 << 20;
+
 interface Page {
   header: PageHeader;
   bodyStart: number;
@@ -63,9 +69,11 @@ export class ColumnChunk {
         `column "${column.name}" is ${meta.type} here, ${column.physical} in the schema`,
       );
     }
+    const range = chunkRange(meta);
+    const near = range.end - range.start <= HELD_BYTES ? await held(source, range) : source;
     try {
-      const pages = await readPages(source, chunkRange(meta), Number(group.num_rows));
-      return new ColumnChunk(source, column, meta.codec, decompressors, pages);
+      const pages = await readPages(near, range, Number(group.num_rows));
+      return new ColumnChunk(near, column, meta.codec, decompressors, pages);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw invalidParquet(`column "${column.name}": ${error.message}`);
@@ -163,6 +171,20 @@ async function readPages(
     throw new RangeError(`the pages have ${firstRow} values, the row group has ${rows} rows`);
   }
   return { data, dictionary };
+}
+
+/** A part of the source in memory, at its own offsets. */
+async function held(
+  source: ByteSource,
+  { start, end }: { start: number; end: number },
+): Promise<ByteSource> {
+  const bytes = await bytesAt(source, start, end - start);
+  return {
+    size: source.size,
+    read: async (offset, into) => {
+      into.set(bytes.subarray(offset - start, offset - start + into.length));
+    },
+  };
 }
 
 /** Thrift says each number's type itself: one that should have 32 bits may come as a bigint. */

@@ -26,7 +26,7 @@ export interface ParquetOptions {
 }
 
 /** Rows of one field that are put together at a time. */
-const BLOCK_BYTES = 8 << 20;
+const BLOCK_BYTES = 16 << 20;
 
 /** @throws DatasetError naming the column and, for nulls, the row */
 export async function readParquet(
@@ -83,7 +83,10 @@ async function writeField(
   decompressors: Decompressors,
   sink: ByteSink,
 ): Promise<void> {
-  const blockRows = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes(field)));
+  const groupRows = metadata.row_groups.map((group) => Number(group.num_rows));
+  const fittingRows = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes(field)));
+  const blockRows = Math.min(fittingRows, Math.max(...groupRows));
+  const whole = fieldArray(field.dtype, blockRows * columns.length);
   for (const group of metadata.row_groups) {
     const rows = Number(group.num_rows);
     const open = (column: ParquetColumn) => ColumnChunk.open(source, column, group, decompressors);
@@ -92,7 +95,7 @@ async function writeField(
     const single = columns.length === 1 && first ? await open(first) : undefined;
     for (let start = 0; start < rows; start += blockRows) {
       const end = Math.min(start + blockRows, rows);
-      const block = fieldArray(field.dtype, (end - start) * columns.length);
+      const block = whole.subarray(0, (end - start) * columns.length) as FieldArray;
       for (const [place, column] of columns.entries()) {
         const chunk = single ?? (await open(column));
         for await (const { firstRow, values } of chunk.values(start, end)) {

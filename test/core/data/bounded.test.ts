@@ -4,7 +4,7 @@ import { parseFields } from "../../../src/data/field-spec.ts";
 import { readDataset, type ReadOptions } from "../../../src/data/read-dataset.ts";
 import type { ByteSource } from "../../../src/onnx/source.ts";
 import { MemorySource } from "../../../src/onnx/source.ts";
-import { decompressors } from "./reading.ts";
+import { decompressors, golden } from "./reading.ts";
 
 const MB = 1 << 20;
 
@@ -106,4 +106,23 @@ it("a row of csv without end is refused before it is held", async () => {
   const size = 200 * MB;
   const text: ByteSource = { size, read: async (_, into) => void into.fill(0x31) };
   await expect(watch(text)).rejects.toThrow("line 1: the row has more than 8388608 characters");
+});
+
+it("parquet columns that lie one behind the other are read as one stream", async () => {
+  const file = new MemorySource(golden("pixels.parquet"));
+  const jumps: number[] = [];
+  let end = -1;
+  const source: ByteSource = {
+    size: file.size,
+    read: async (offset, into) => {
+      if (offset !== end) jumps.push(offset);
+      end = offset + into.length;
+      await file.read(offset, into);
+    },
+  };
+  const plan = await readDataset(source, { decompressors, fields: parseFields("x:pixel_*") });
+  jumps.length = 0;
+  for (const pass of plan.passes) await pass.write([{ write: () => undefined }]);
+  // Three row groups, with the label's column between them.
+  expect(jumps).toHaveLength(3);
 });
