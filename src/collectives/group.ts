@@ -249,7 +249,7 @@ export class Step {
       for (const lane of far) this.#push(lane, phase, chunk, payload, false);
       if (apply && !codec.lossless) decodeChunk(arena, codec, payload, x);
     }
-    if (far === lanes) return;
+    if (far.length === lanes.length) return;
     const lent = new Uint8Array(x.buffer as ArrayBuffer, x.byteOffset, x.byteLength);
     for (const lane of lanes) if (!far.includes(lane)) this.#push(lane, phase, chunk, lent, true);
   }
