@@ -65,7 +65,7 @@ export async function differentiate(
   refuseWithoutRule(path);
   checkLoss(graph, loss);
 
-  const order: string[] = [];
+  const order = new Set<string>();
   const open = new Set(parameters);
   const uses = lastUses(path, open);
   seed(graph, loss);
@@ -76,11 +76,10 @@ export async function differentiate(
     for (const part of composite?.nodes ?? []) within.add(part);
     if (composite) differentiateComposite(graph, node, composite);
     else if (!within.has(node)) differentiateNode(graph, node);
-    for (const name of uses.get(node) ?? []) order.push(name);
+    for (const name of uses.get(node) ?? []) order.add(name);
   }
-  order.push(...parameters.filter((name) => !order.includes(name)));
 
-  const gradients = nameGradients(graph, order);
+  const gradients = nameGradients(graph, new Set([...order, ...parameters]));
   result.graph.nodes = [...nodes, ...graph.nodes];
   clearTrainingMode(result);
   finish(graph, result, loss, gradients);
@@ -186,7 +185,7 @@ function differentiateComposite(graph: GradientGraph, node: Node, composite: Com
 }
 
 /** Gives each gradient its output's name, by renaming where one can, so that no bytes are copied. */
-function nameGradients(graph: GradientGraph, parameters: readonly string[]): Map<string, string> {
+function nameGradients(graph: GradientGraph, parameters: ReadonlySet<string>): Map<string, string> {
   const values = new Map<string, string>();
   for (const name of parameters) {
     graph.node = { ...EMPTY, inputs: [name] };
@@ -228,6 +227,6 @@ function finish(
   if (!outputs.some(({ name }) => name === loss)) outputs.push(info(loss, loss));
   for (const [parameter, gradient] of gradients) outputs.push(info(gradient, parameter));
   // In the order of the gradients.
-  const places = [...gradients.keys()];
-  inputs.sort((a, b) => places.indexOf(a.name) - places.indexOf(b.name));
+  const places = new Map([...gradients.keys()].map((name, place) => [name, place]));
+  inputs.sort((a, b) => (places.get(a.name) ?? -1) - (places.get(b.name) ?? -1));
 }

@@ -3,15 +3,18 @@ import { subgraphs } from "../graph/attributes.ts";
 import { importOpset } from "../graph/build.ts";
 import { cloneNode } from "../graph/clone.ts";
 import { Names } from "../graph/scope.ts";
+import { DEFAULT_LIMITS } from "../onnx/limits.ts";
 import { OnnxError } from "../onnx/errors.ts";
 import type { Attribute, FunctionDefinition, Graph, Model, Node } from "../onnx/model.ts";
 
 /** Calls within calls; a function that calls itself has no end. */
 const MAX_DEPTH = 64;
+/** Nodes of all calls together: functions that call each other twice double with each level. */
+const MAX_NODES = DEFAULT_LIMITS.maxNodes;
 
 /**
  * Inlines all functions, in subgraphs too, in place; the model has none afterwards.
- * @throws OnnxError `invalid_model` when functions call each other in a circle
+ * @throws OnnxError `invalid_model` when functions call each other in a circle, `limit_exceeded` past the nodes that a model may have
  */
 export function inlineFunctions(model: Model): void {
   if (model.functions.length === 0) return;
@@ -26,6 +29,7 @@ class Inlining {
   readonly #model: Model;
   readonly #names: Names;
   readonly #functions: ReadonlyMap<string, FunctionDefinition>;
+  #count = 0;
 
   constructor(model: Model) {
     this.#model = model;
@@ -55,6 +59,13 @@ class Inlining {
   }
 
   #body(definition: FunctionDefinition, call: Node): Node[] {
+    this.#count += definition.nodes.length;
+    if (this.#count > MAX_NODES) {
+      throw new OnnxError(
+        "limit_exceeded",
+        `the model's functions expand to over ${MAX_NODES} nodes`,
+      );
+    }
     for (const { domain, version } of definition.opsetImports) {
       importOpset(this.#model, domain, version);
     }

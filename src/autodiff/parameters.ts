@@ -7,25 +7,27 @@ import type { Model, Node, Tensor } from "../onnx/model.ts";
 import { readAll } from "../onnx/tensor-data.ts";
 
 /** Inputs by op type that hold weights whatever their size: products, convolutions, recurrences, tables, scales and biases. */
-const WEIGHT_INPUTS: Readonly<Record<string, readonly number[]>> = {
-  BatchNormalization: [1, 2],
-  Conv: [1, 2],
-  ConvTranspose: [1, 2],
-  DeformConv: [1, 3],
-  Einsum: [0, 1, 2, 3],
-  GRU: [1, 2, 3],
-  Gather: [0],
-  Gemm: [0, 1, 2],
-  GroupNormalization: [1, 2],
-  InstanceNormalization: [1, 2],
-  LSTM: [1, 2, 3, 7],
-  LayerNormalization: [1, 2],
-  MatMul: [0, 1],
-  PRelu: [1],
-  RMSNormalization: [1],
-  RNN: [1, 2, 3],
-  SimplifiedLayerNormalization: [1],
-};
+const WEIGHT_INPUTS: ReadonlyMap<string, readonly number[]> = new Map(
+  Object.entries({
+    BatchNormalization: [1, 2],
+    Conv: [1, 2],
+    ConvTranspose: [1, 2],
+    DeformConv: [1, 3],
+    Einsum: [0, 1, 2, 3],
+    GRU: [1, 2, 3],
+    Gather: [0],
+    Gemm: [0, 1, 2],
+    GroupNormalization: [1, 2],
+    InstanceNormalization: [1, 2],
+    LSTM: [1, 2, 3, 7],
+    LayerNormalization: [1, 2],
+    MatMul: [0, 1],
+    PRelu: [1],
+    RMSNormalization: [1],
+    RNN: [1, 2, 3],
+    SimplifiedLayerNormalization: [1],
+  }),
+);
 
 /** Element-wise ops whose constant operand may be a bias, a scale or a table of positions. */
 const OPERANDS: ReadonlySet<string> = new Set(["Add", "Div", "Mul", "Sub", "Sum"]);
@@ -42,58 +44,76 @@ const MASK_BOUND = -1e4;
  * multiplied (rotary embeddings).
  */
 export async function defaultParameters(model: Model): Promise<string[]> {
-  const { graph } = model;
-  const readers = new Map<string, { node: Node; input: number }[]>();
-  const producers = new Map<string, Node>();
-  const constant = new Set(graph.initializers.keys());
-  for (const node of graph.nodes) {
-    for (const output of node.outputs) producers.set(output, node);
-    node.inputs.forEach((name, input) => {
-      const known = readers.get(name);
-      if (known) known.push({ node, input });
-      else readers.set(name, [{ node, input }]);
-    });
-    if (node.inputs.every((name) => name === "" || constant.has(name))) {
-      for (const output of node.outputs) constant.add(output);
-    }
-  }
-  const inputs = new Set(graph.inputs.map(({ name }) => name));
-
-  /** A value that stands for the initializer, at the nodes that also read something else. */
-  const isWeight = async (tensor: Tensor, name: string, seen: Set<string>): Promise<boolean> => {
-    for (const { node, input } of readers.get(name) ?? []) {
-      const holds = WEIGHT_INPUTS[node.opType]?.includes(input);
-      if (holds && !(node.opType === "Gather" && isTiny(tensor))) return true;
-      if (node.inputs.every((other) => other === "" || constant.has(other))) {
-        if (node.opType === "QuantizeLinear" && input > 0) continue;
-        for (const output of node.outputs) {
-          if (seen.has(output)) continue;
-          if (await isWeight(tensor, output, seen.add(output))) return true;
-        }
-      } else if (OPERANDS.has(node.opType)) {
-        const others = node.inputs.filter((other) => other !== name);
-        if (others.some((other) => inputs.has(other))) continue;
-        // The bias of a layer with one unit; other constants of one element are arithmetic.
-        const isUnit =
-          name === tensor.name && others.some((other) => isProduct(producers.get(other)));
-        if (await isOperandWeight(tensor, node.opType, isUnit)) return true;
-      }
-    }
-    return false;
-  };
-
+  const readers = new Readers(model);
   const parameters: string[] = [];
-  for (const [name, tensor] of graph.initializers) {
-    if (tensor.dataType === DataType.float32 && (await isWeight(tensor, name, new Set()))) {
+  for (const [name, tensor] of model.graph.initializers) {
+    if (tensor.dataType === DataType.float32 && (await readers.readAsWeight(tensor, name))) {
       parameters.push(name);
     }
   }
   return parameters;
 }
 
-const isProduct = (node: Node | undefined): boolean => node?.opType === "MatMul";
+/** Who reads each value of a graph, and which values follow from initializers alone. */
+class Readers {
+  readonly #uses = new Map<string, { node: Node; input: number }[]>();
+  readonly #producers = new Map<string, Node>();
+  readonly #constant: Set<string>;
+  readonly #inputs: ReadonlySet<string>;
 
-const isTiny = ({ dims }: Tensor): boolean => dims.length < 2;
+  constructor({ graph }: Model) {
+    this.#inputs = new Set(graph.inputs.map(({ name }) => name));
+    this.#constant = new Set(graph.initializers.keys());
+    for (const node of graph.nodes) {
+      for (const output of node.outputs) this.#producers.set(output, node);
+      node.inputs.forEach((name, input) => {
+        const known = this.#uses.get(name);
+        if (known) known.push({ node, input });
+        else this.#uses.set(name, [{ node, input }]);
+      });
+      if (this.#readsConstants(node)) for (const output of node.outputs) this.#constant.add(output);
+    }
+  }
+
+  #readsConstants(node: Node): boolean {
+    return node.inputs.every((name) => name === "" || this.#constant.has(name));
+  }
+
+  /** Follows the initializer through nodes that read constants alone, to where it meets the model's data. */
+  async readAsWeight(tensor: Tensor, initializer: string): Promise<boolean> {
+    const seen = new Set([initializer]);
+    for (const name of seen) {
+      const isDirect = name === initializer;
+      if (!isDirect && elementCount(tensor.dims) === 1) return false;
+      for (const { node, input } of this.#uses.get(name) ?? []) {
+        if (holdsWeight(node, input, tensor)) return true;
+        if (!this.#readsConstants(node)) {
+          if (await this.#isOperand(node, name, tensor, isDirect)) return true;
+        } else if (node.opType !== "QuantizeLinear" || input === 0) {
+          for (const output of node.outputs) seen.add(output);
+        }
+      }
+    }
+    return false;
+  }
+
+  async #isOperand(node: Node, name: string, tensor: Tensor, isDirect: boolean): Promise<boolean> {
+    if (!OPERANDS.has(node.opType)) return false;
+    const others = node.inputs.filter((other) => other !== name);
+    if (others.some((other) => this.#inputs.has(other))) return false;
+    // The bias of a layer with one unit; other constants of one element are arithmetic.
+    const isUnit = isDirect && others.some((other) => isProduct(this.#producers.get(other)));
+    return await isOperandWeight(tensor, node.opType, isUnit);
+  }
+}
+
+/** A Gather from a vector picks sizes and the like. */
+function holdsWeight({ opType }: Node, input: number, { dims }: Tensor): boolean {
+  if (opType === "Gather" && dims.length < 2) return false;
+  return WEIGHT_INPUTS.get(opType)?.includes(input) ?? false;
+}
+
+const isProduct = (node: Node | undefined): boolean => node?.opType === "MatMul";
 
 async function isOperandWeight(tensor: Tensor, opType: string, isUnit: boolean): Promise<boolean> {
   const { dims } = tensor;

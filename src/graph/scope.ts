@@ -120,6 +120,8 @@ export class Scope {
 /** Each name that occurs anywhere in the graph and its subgraphs; to make new names that are free. */
 export class Names {
   readonly #taken = new Set<string>();
+  /** By wanted name, the number to try next, so that many names of one kind take linear time. */
+  readonly #next = new Map<string, number>();
 
   constructor(model: Model) {
     this.#collect(model.graph);
@@ -144,7 +146,9 @@ export class Names {
   /** `wanted`, or `wanted_1`, `wanted_2`, … : the first that is free. The name is taken from then on. */
   fresh(wanted: string): string {
     let name = wanted;
-    for (let n = 1; this.#taken.has(name); n++) name = `${wanted}_${n}`;
+    let n = this.#next.get(wanted) ?? 1;
+    for (; this.#taken.has(name); n++) name = `${wanted}_${n}`;
+    this.#next.set(wanted, n);
     this.#taken.add(name);
     return name;
   }

@@ -31,6 +31,9 @@ const groupNormalization: Expansion = (c, node) => {
   const dims = c.dims(x);
   const groups = intAttribute(node, "num_groups", 1);
   const channels = c.sizes(x, 1)[1] ?? 0;
+  if (!(groups > 0 && channels % groups === 0)) {
+    throw c.refusal(`${channels} channels are not ${groups} equal groups`);
+  }
   const ones = c.floats(Array<number>(groups).fill(1), [groups]);
   const zeros = c.floats(Array<number>(groups).fill(0), [groups]);
   const grouped = c.reshape(x, groupedDims(dims, groups));

@@ -106,6 +106,27 @@ test("a function that calls itself is refused", async () => {
   await expect(normalise(endless)).rejects.toThrow("function Twice calls itself");
 });
 
+test("functions that double with each level are refused before they fill the memory", async () => {
+  const [base] = functions();
+  const levels = Array.from({ length: 40 }, (_, level): FunctionDefinition => {
+    const call = (from: string, to: string) =>
+      makeNode(level === 0 ? "Neg" : `F${level - 1}`, [from], [to], {
+        domain: level === 0 ? "" : "own",
+      });
+    const nodes = [call("b", "half"), call("half", "out")];
+    return { ...(base as FunctionDefinition), name: `F${level}`, nodes };
+  });
+  const bomb = model(
+    [makeNode("F39", ["x"], ["y"], { domain: "own" })],
+    [valueInfo("x", 1)],
+    [valueInfo("y", 1)],
+    [],
+    18,
+  );
+  bomb.functions = levels;
+  await expect(normalise(bomb)).rejects.toThrow("expand to over 60000 nodes");
+});
+
 test("Constant nodes are initializers, equal weights behind Identity get data of their own, what nothing needs is gone", async () => {
   const tied = model(
     [
@@ -203,7 +224,10 @@ test("scales, biases and matrices are parameters; masks, statistics, scalars and
       makeNode("Add", ["h", "mask"], ["masked"]),
       makeNode("Mul", ["masked", "rotary"], ["turned"]),
       makeNode("Add", ["turned", "table"], ["placed"]),
-      makeNode("Add", ["placed", "epsilon"], ["y"]),
+      makeNode("Add", ["placed", "epsilon"], ["shifted"]),
+      makeNode("Mul", ["raw", "gain"], ["scaled"]),
+      makeNode("MatMul", ["shifted", "scaled"], ["z"]),
+      makeNode("toString", ["z", "odd"], ["y"], { domain: "own" }),
     ],
     [valueInfo("image", 1, [1, 2, 2])],
     [valueInfo("y", 1)],
@@ -214,9 +238,12 @@ test("scales, biases and matrices are parameters; masks, statistics, scalars and
       makeFloat32("rotary", [1, 0, 0, 1], [2, 2]),
       makeFloat32("table", [1, 0, 0, 1], [2, 2]),
       makeFloat32("epsilon", [1e-5], []),
+      makeFloat32("raw", [1, 0, 0, 1], [2, 2]),
+      makeFloat32("gain", [0.5], []),
+      makeFloat32("odd", [1, 2]),
     ],
   );
-  expect(await defaultParameters(await normalise(graph))).toEqual(["w", "table"]);
+  expect(await defaultParameters(await normalise(graph))).toEqual(["w", "table", "raw"]);
 });
 
 test.each([
