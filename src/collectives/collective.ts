@@ -42,7 +42,7 @@ export interface ReduceOptions extends EncodingOptions {
  *
  * Any failure ends the whole collective: the operation, and all others, reject with a PeerError that names the
  * peer (`silent`: no progress for `deadlineMs`, or half as long again where another rank may know better), and the vector's contents are then undefined.
- * Memory: at most `(worldSize − 1)` × 2 × 2 chunks are held, whatever the vector's length.
+ * Memory: at most `(worldSize − 1)` × 2 × 2 chunks are held (by the ring 2), whatever the vector's length.
  */
 export interface Collective {
   readonly rank: number;

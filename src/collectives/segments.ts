@@ -3,7 +3,10 @@ import type { Segment } from "./collective.ts";
 
 /** Messages between Durable Objects are fastest from 1 MiB on: one of 1 MiB takes 0.14 ms, one of half of that 0.24. */
 const CHUNK_BYTES = 1 << 20;
-/** What `direct` may hold of other ranks' chunks, so that 64 ranks need no more memory than 5. */
+/**
+ * What `direct` may hold of other ranks' chunks of this size (of those almost twice as large, twice that), so that 64
+ * ranks need no more memory than 5.
+ */
 const HELD_BYTES = 16 << 20;
 const LEAST_CHUNK_BYTES = 16 << 10;
 /** Chunks under way from one rank to another, each way; of smaller messages as many as make up two chunks. */
