@@ -22,6 +22,13 @@ describe("natively", () => {
   });
 });
 
+describe("natively with 2 threads", () => {
+  const divided = cases.filter(({ name }) => /MatMul|Gemm|Reduce|Softmax|Normalization/.test(name));
+  test.each(divided)("$name", async (golden) => {
+    await checkCase(golden, runtimes["native with 2 threads"], { target: "native" });
+  });
+});
+
 test("the gradients are not all zero", () => {
   for (const { name, gradients } of cases) {
     const isSome = Object.values(gradients).some(({ data }) =>
