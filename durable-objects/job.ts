@@ -21,10 +21,7 @@ const MAX_ATTEMPTS = 3;
 const PROGRESS_MS = 250;
 
 export class Job extends DurableObject<Env> implements JobObject<CompressionOrder> {
-  readonly #ledger = new JobLedger<CompressionOrder, CompressionView>(
-    this.ctx.storage,
-    this.env.DB,
-  );
+  readonly #ledger = new JobLedger<CompressionOrder, CompressionView>(this.ctx.storage, this.env);
   #working: AbortController | undefined;
 
   /** Stores the job and has it begin; once this has returned, it will end in one way or another. */

@@ -23,10 +23,7 @@ const MAX_ATTEMPTS = 3;
 const LOOK_MS = 2_000;
 
 export class MeasurementJob extends DurableObject<Env> implements JobObject<MeasurementOrder> {
-  readonly #ledger = new JobLedger<MeasurementOrder, MeasurementView>(
-    this.ctx.storage,
-    this.env.DB,
-  );
+  readonly #ledger = new JobLedger<MeasurementOrder, MeasurementView>(this.ctx.storage, this.env);
   #working: AbortController | undefined;
 
   create(order: MeasurementOrder): Promise<MeasurementView> {

@@ -5,6 +5,8 @@
  * the generation it belongs to and its latest checkpoints; all else is gone when the object is, and it says so.
  */
 import { DurableObject, type RpcTarget } from "cloudflare:workers";
+import { LINK_CLOSE } from "../src/runner/gradient-link.ts";
+import type { LinkGrant } from "../src/store/signed-links.ts";
 import { LocalCheckpoints } from "../src/jobs/training/local-checkpoints.ts";
 import type {
   JoinAnswer,
@@ -16,6 +18,7 @@ import type {
   Start,
 } from "../src/jobs/training/rank-protocol.ts";
 import type { RankRun } from "../src/jobs/training/rank-run.ts";
+import { forgetRunners } from "../src/jobs/training/rank-runners.ts";
 import { type LinkStub, RpcTransport } from "../src/jobs/training/rpc-transport.ts";
 
 /** One alarm works no longer than this, far from the limits of CPU and wall time. */
@@ -95,8 +98,22 @@ export class Rank extends DurableObject<Env> implements RankObject {
     this.#store({ ...membership, running: false });
   }
 
+  /** The line of a runner that computes for this rank; the route has checked its grant. */
+  override async fetch(request: Request): Promise<Response> {
+    const grant = JSON.parse(request.headers.get("Hone-Grant") ?? "null") as LinkGrant;
+    const { 0: client, 1: server } = new WebSocketPair();
+    server.accept();
+    server.binaryType = "arraybuffer";
+    const runners = this.#run?.runners;
+    if (runners) runners.accept(grant, server);
+    else server.close(LINK_CLOSE.over, "the rank is not training");
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
   async dispose(): Promise<void> {
+    const membership = this.#membership();
     this.#leave("the job is over");
+    if (membership) await forgetRunners(this.env, membership.workspace, this.ctx.storage);
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
   }
@@ -187,6 +204,7 @@ function lost({ generation, rank }: Membership): RankReport {
     figures: {
       rank,
       step: 0,
+      executor: "edge",
       compute_ms: 0,
       allreduce_ms: 0,
       wait_ms: 0,

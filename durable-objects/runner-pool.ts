@@ -11,6 +11,8 @@ import { type RunnerView, runnerView } from "../src/jobs/runners/runner-view.ts"
 import { signTask } from "../src/jobs/runners/sign-task.ts";
 import type { TaskOrder, TaskOutcome, TaskProgress } from "../src/jobs/runners/task-order.ts";
 import { resultProblem } from "../src/jobs/runners/task-result.ts";
+import { pokeEvents } from "../src/jobs/webhooks/dispatch.ts";
+import { addEvent } from "../src/store/events.ts";
 import {
   CLOSE,
   FromRunner,
@@ -109,6 +111,19 @@ export class RunnerPool extends DurableObject<Env> {
 
   async canServe(order: Pick<TaskOrder, "kind" | "needs">): Promise<boolean> {
     return this.#dispatcher.canServe(order);
+  }
+
+  async spare(order: Pick<TaskOrder, "kind" | "needs" | "group">): Promise<number> {
+    return this.#dispatcher.spare(order);
+  }
+
+  async renew(id: string, lease: number): Promise<void> {
+    this.#dispatcher.renew({ task: id, lease });
+  }
+
+  async takeBack(id: string, lease: number, reason: string, isStrike: boolean): Promise<void> {
+    this.#dispatcher.takeBack({ task: id, lease }, reason, isStrike);
+    await this.#watch();
   }
 
   /** Connected runners first, then those of late. */
@@ -246,7 +261,8 @@ export class RunnerPool extends DurableObject<Env> {
   async #hand(runner: string, order: TaskOrder, lease: number): Promise<void> {
     const socket = this.#sockets.get(runner);
     if (!socket) return;
-    const task = await signTask(this.env, order, lease, lineOf(socket).origin);
+    const { origin } = lineOf(socket);
+    const task = await signTask(this.env, order, { runner, lease, origin });
     this.#send(runner, { type: "task", task });
   }
 
@@ -261,6 +277,15 @@ export class RunnerPool extends DurableObject<Env> {
     if (line.runner === null || this.#sockets.get(line.runner) !== socket) return;
     this.#sockets.delete(line.runner);
     this.#dispatcher.leave(line.runner, mayReturn);
+    if (mayReturn) this.ctx.waitUntil(this.#tellLost(line.runner));
+  }
+
+  async #tellLost(runner: string): Promise<void> {
+    const { name: workspace } = this.ctx.id;
+    if (workspace === undefined) return;
+    const info = this.#record.runner(runner)?.info;
+    await addEvent(this.env.DB, workspace, "runner.lost", { id: runner, object: "runner", info });
+    await pokeEvents(this.env, { workspace });
   }
 
   #close(socket: WebSocket | undefined, code: number, reason: string): void {

@@ -9,6 +9,7 @@ import { DurableObject } from "cloudflare:workers";
 import { JobLedger, nowSeconds, RETRY_MS } from "../src/jobs/job-ledger.ts";
 import { isOver } from "../src/jobs/job-view.ts";
 import type { JobObject } from "../src/jobs/jobs.ts";
+import { runnerPool } from "../src/jobs/runners/pool.ts";
 import { commonStart, Group } from "../src/jobs/training/group.ts";
 import { ProgressMeter } from "../src/jobs/training/progress-meter.ts";
 import type {
@@ -25,7 +26,7 @@ import {
   TrainingRecord,
 } from "../src/jobs/training/training-record.ts";
 import { newTrainingView, type TrainingView } from "../src/jobs/training/training-view.ts";
-import { epochSpan, type TrainingPlan } from "../src/jobs/training/training-plan.ts";
+import { epochSpan, runnersNeeded, type TrainingPlan } from "../src/jobs/training/training-plan.ts";
 import { ApiError, problemOf } from "../src/problem/api-error.ts";
 import { apiErrorOf } from "../src/problem/from-error.ts";
 import { deleteModel } from "../src/store/models.ts";
@@ -34,6 +35,8 @@ import { deleteModel } from "../src/store/models.ts";
 const MAX_RESTARTS = 8;
 /** Attempts at what is not training: building the graphs, writing the result. */
 const MAX_ATTEMPTS = 3;
+/** How often a job that waits for runners looks for them. */
+const RUNNERS_MS = 500;
 /** The pause before a generation that follows a failed one: this, doubled each time. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 10_000;
@@ -42,7 +45,7 @@ export class TrainingJob
   extends DurableObject<Env>
   implements JobObject<TrainingOrder>, ReportTarget
 {
-  readonly #ledger = new JobLedger<TrainingOrder, TrainingView>(this.ctx.storage, this.env.DB);
+  readonly #ledger = new JobLedger<TrainingOrder, TrainingView>(this.ctx.storage, this.env);
   readonly #record = new TrainingRecord(this.ctx.storage);
   #plan: TrainingPlan | undefined;
   #meter: ProgressMeter | undefined;
@@ -165,7 +168,19 @@ export class TrainingJob
       }
       this.#broke(`rank ${silent} was silent for ${timeoutMs} ms`);
     }
-    await this.#form(order, timeoutMs);
+    if (await this.#awaitsRunners(order)) {
+      await this.ctx.storage.setAlarm(Date.now() + RUNNERS_MS);
+    } else await this.#form(order, timeoutMs);
+  }
+
+  /** Ranks that do not compute themselves begin when there is a runner for each: nothing is lost by waiting. */
+  async #awaitsRunners(order: TrainingOrder): Promise<boolean> {
+    const plan = await this.#loadPlan(order);
+    if (!plan.onRunners || plan.onEdge) return false;
+    const there = await runnerPool(this.env, order.workspace).spare(runnersNeeded(plan, order.id));
+    if (there >= plan.worldSize) return false;
+    this.#doing(`waiting for runners, one for each rank: ${there} of ${plan.worldSize} are there`);
+    return true;
   }
 
   #silentRank(worldSize: number, timeoutMs: number): number | undefined {

@@ -1,11 +1,13 @@
 /** @file The Worker: mounts the API and exports the classes the platform calls. */
 import { sweep } from "./jobs/sweep.ts";
+import { dispatchBatch, type EventMessage } from "./jobs/webhooks/dispatch.ts";
 import { api } from "./routes/api.ts";
 
 export { Job } from "../durable-objects/job.ts";
 export { MeasurementJob } from "../durable-objects/measurement-job.ts";
 export { Rank } from "../durable-objects/rank.ts";
 export { RunnerPool } from "../durable-objects/runner-pool.ts";
+export { WebhookEndpoint } from "../durable-objects/webhook-endpoint.ts";
 export { TrainingJob } from "../durable-objects/training-job.ts";
 
 export default {
@@ -13,4 +15,7 @@ export default {
   async scheduled(_controller, env) {
     await sweep(env);
   },
-} satisfies ExportedHandler<Env>;
+  async queue(batch, env) {
+    await dispatchBatch(env, batch);
+  },
+} satisfies ExportedHandler<Env, EventMessage>;

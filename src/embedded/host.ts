@@ -54,6 +54,9 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     const db = (await running.getD1Database("DB")) as unknown as D1Database;
     await migrate(db, bundle.migrations);
     await ensureKey(db, WORKSPACE, apiKey);
+    // What the hourly sweep would find: above all events that a killed process did not hand over.
+    const worker = await running.getWorker("hone");
+    await worker.scheduled({ cron: "17 * * * *" });
     const stop = async () => {
       await running.dispose();
       guard.release();

@@ -3,25 +3,31 @@
  * catalogue's mirror, repaired where a write to it failed; and the end of the job's life.
  */
 import { mirrorJob, removeJobRow } from "../store/jobs.ts";
+import { newId } from "../store/id.ts";
 import { eventStream, Listeners, untilOver } from "./event-stream.ts";
 import { JobRecord } from "./job-record.ts";
 import { isOver, type JobEvent, type JobView } from "./job-view.ts";
+import { pokeEvents } from "./webhooks/dispatch.ts";
 
 /** A job is deleted so long after its end. */
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 /** A mirror that could not be written is tried again after this time. */
 export const RETRY_MS = 2_000;
 
-export class JobLedger<Order, View extends JobView> {
+/** Webhooks are told of progress at most this often. */
+const TOLD_MS = 10_000;
+
+export class JobLedger<Order extends { workspace: string }, View extends JobView> {
   readonly #storage: DurableObjectStorage;
-  readonly #db: D1Database;
+  readonly #env: Env;
+  #toldAt = Date.now();
   readonly #record: JobRecord<Order, View>;
   readonly #listeners = new Listeners();
   #mirrored = false;
 
-  constructor(storage: DurableObjectStorage, db: D1Database) {
+  constructor(storage: DurableObjectStorage, env: Env) {
     this.#storage = storage;
-    this.#db = db;
+    this.#env = env;
     this.#record = new JobRecord(storage.sql);
   }
 
@@ -77,6 +83,19 @@ export class JobLedger<Order, View extends JobView> {
   progress(progress: View["progress"]): void {
     const { view } = this.current();
     this.#listeners.tell(this.#record.save({ ...view, progress }, "progress"));
+    if (Date.now() - this.#toldAt >= TOLD_MS) void this.#tellProgress({ ...view, progress });
+  }
+
+  async #tellProgress(view: View): Promise<void> {
+    this.#toldAt = Date.now();
+    const { workspace } = this.current().order;
+    const event = {
+      id: newId("evt"),
+      type: "job.progress" as const,
+      createdAt: Date.now(),
+      data: view,
+    };
+    await pokeEvents(this.#env, { workspace, event });
   }
 
   /** Stores an event beside the view's own, and tells of it. */
@@ -88,8 +107,9 @@ export class JobLedger<Order, View extends JobView> {
   async #mirror(view: View): Promise<void> {
     this.#mirrored = false;
     try {
-      await mirrorJob(this.#db, view.id, view.state, JSON.stringify(view));
+      await mirrorJob(this.#env.DB, view.id, view.state, JSON.stringify(view));
       this.#mirrored = true;
+      await pokeEvents(this.#env, { workspace: this.current().order.workspace });
     } catch (error) {
       console.error(JSON.stringify({ job: view.id, mirror: view.state }), error);
     }
@@ -110,7 +130,7 @@ export class JobLedger<Order, View extends JobView> {
     const deleteAt = (job.view.finished_at ?? 0) * 1000 + KEPT_MS;
     if (Date.now() >= deleteAt) {
       await deleteAll?.();
-      await removeJobRow(this.#db, job.view.id);
+      await removeJobRow(this.#env.DB, job.view.id);
       return await this.#storage.deleteAll();
     }
     if (!this.#mirrored) await this.#mirror(job.view);

@@ -4,6 +4,7 @@ import { ApiError, problemOf } from "../problem/api-error.ts";
 import { newId } from "../store/id.ts";
 import { addJobRow, findJobRow, mirrorJob } from "../store/jobs.ts";
 import { newReportId } from "../store/reports.ts";
+import { pokeEvents } from "./webhooks/dispatch.ts";
 import { type CompressionOrder, type JobView, newCompressionView } from "./job-view.ts";
 
 /** A row without an object after this time is of a request that died between the two. */
@@ -70,6 +71,7 @@ export async function enterJob(
     inputs,
   });
   if (!entered) return undefined;
+  await pokeEvents(env, { workspace });
   return await jobObject(env, view).create(order);
 }
 

@@ -4,6 +4,7 @@ import { addModel, type Lineage, type StoredModel } from "../store/models.ts";
 import type { Spooled } from "../store/spool.ts";
 import type { TemporaryObjects } from "../store/temporary-objects.ts";
 import { inspectModel } from "./inspect-model.ts";
+import { pokeEvents } from "./webhooks/dispatch.ts";
 
 export interface ModelToStore {
   id?: string;
@@ -34,5 +35,7 @@ export async function storeModel(
     { location: "", ...model },
     ...Array.from(external, ([location, file]) => ({ location, ...file })),
   ];
-  return await addModel(env, workspace, objects, { ...rest, description, files });
+  const stored = await addModel(env, workspace, objects, { ...rest, description, files });
+  await pokeEvents(env, { workspace });
+  return stored;
 }

@@ -2,6 +2,7 @@
 import { sweepKeys } from "../store/idempotency.ts";
 import { sweepReports } from "../store/reports.ts";
 import { sweepObjects } from "../store/temporary-objects.ts";
+import { sweepEvents } from "./webhooks/dispatch.ts";
 import { sweepUploads } from "../store/uploads.ts";
 
 const OBJECTS_AT_ONCE = 200;
@@ -13,6 +14,7 @@ export async function sweep(env: Env, now = Date.now()): Promise<void> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     if ((await sweepObjects(env, now, OBJECTS_AT_ONCE)) < OBJECTS_AT_ONCE) break;
   }
+  await sweepEvents(env);
   let cursor: string | undefined;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     cursor = await sweepReports(env, now, cursor);

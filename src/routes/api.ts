@@ -16,6 +16,7 @@ import { measurements } from "./measurements.ts";
 import { models } from "./models.ts";
 import { onError, onNotFound } from "./on-error.ts";
 import { limitRate } from "./rate-limit.ts";
+import { rankLinks } from "./rank-links.ts";
 import { reports } from "./reports.ts";
 import { identify } from "./request-id.ts";
 import { runners } from "./runners.ts";
@@ -23,6 +24,7 @@ import { runnerTokens } from "./runner-tokens.ts";
 import { signedBlobs } from "./signed-blobs.ts";
 import { trainingJobs } from "./training-jobs.ts";
 import { uploads } from "./uploads.ts";
+import { webhookEndpoints } from "./webhook-endpoints.ts";
 
 export const api: OpenAPIHono<AppEnv> = createRouter();
 
@@ -48,7 +50,9 @@ for (const router of [
   trainingJobs,
   runners,
   runnerTokens,
+  rankLinks,
   signedBlobs,
+  webhookEndpoints,
   reports,
   keys,
   health,

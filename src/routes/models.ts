@@ -1,6 +1,7 @@
 /** @file /v1/models: add, list, get and delete models. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { importUrl } from "../import/import-url.ts";
+import { pokeEvents } from "../jobs/webhooks/dispatch.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { newId } from "../store/id.ts";
 import { deleteModel, findModel, listModels, type StoredModel } from "../store/models.ts";
@@ -128,6 +129,7 @@ export const models = createRouter()
     if (outcome === "not_found") throw new ApiError("not_found", `there is no model ${id}`);
     if (outcome === "in_use")
       throw new ApiError("model_in_use", `a job that is not over uses ${id}`);
+    await pokeEvents(c.env, { workspace: c.get("workspace") });
     return c.body(null, 204);
   });
 

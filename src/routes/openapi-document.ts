@@ -40,6 +40,7 @@ function allRoutes(api: OpenAPIHono<AppEnv>) {
           "Who computes what does not fit the Worker. A runner opens a WebSocket at /v1/runners/connect; its token " +
           "comes as `Authorization: Bearer` or, from a page, as the subprotocol `token.<token>` beside `hone.runner`.",
       },
+      { name: "Webhooks", description: "Events, sent to addresses of yours." },
       { name: "Keys", description: "API keys." },
       { name: "Service", description: "The service itself." },
     ],

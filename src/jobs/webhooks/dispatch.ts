@@ -27,6 +27,22 @@ export async function pokeEvents(env: Env, message: EventMessage): Promise<void>
   }
 }
 
+/** A queue's batch; a workspace that is named more than once is looked at once. */
+export async function dispatchBatch(env: Env, batch: MessageBatch<EventMessage>): Promise<void> {
+  const seen = new Set<string>();
+  for (const message of batch.messages) {
+    const { workspace, event } = message.body;
+    try {
+      if (event !== undefined || !seen.has(workspace)) await dispatchEvents(env, message.body);
+      seen.add(workspace);
+      message.ack();
+    } catch (error) {
+      console.error(JSON.stringify({ events: workspace }), error);
+      message.retry();
+    }
+  }
+}
+
 /** Hands over all events that wait. */
 export async function dispatchEvents(env: Env, { workspace, event }: EventMessage): Promise<void> {
   const endpoints = await liveEndpoints(env.DB, workspace);

@@ -839,7 +839,7 @@ export interface components {
             /** @description What was wrong, in this request. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "executor_not_available" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
+            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
             /** @description What to do next. */
             hint: string;
             request_id?: string;
@@ -992,6 +992,8 @@ export interface components {
         RankFigures: {
             rank: number;
             step: number;
+            /** @description Who computed its last gradient: `edge`, or a runner's id. */
+            executor: string;
             /** @description Of one step. */
             compute_ms: number;
             /** @description The rest of the step: the exchange, with waiting for other ranks. */
@@ -2271,7 +2273,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `idempotency_key_reused`, `truncated`, `malformed`, `invalid_model`, `unsupported`, `external_data`, `unexpected_file`, `invalid_samples`, `invalid_dataset`, `dataset_mismatch`, `no_executor`, `task_failed`, `external_data_not_run`, `nothing_to_gain`, `not_close_enough`, `does_not_load`, `unknown_name`, `not_applicable`, `result_has_external_data`, `training_mismatch`, `executor_not_available`, `training_diverged`, `training_failed`, `url_fetch_failed` */
+        /** @description `idempotency_key_reused`, `truncated`, `malformed`, `invalid_model`, `unsupported`, `external_data`, `unexpected_file`, `invalid_samples`, `invalid_dataset`, `dataset_mismatch`, `no_executor`, `task_failed`, `external_data_not_run`, `nothing_to_gain`, `not_close_enough`, `does_not_load`, `unknown_name`, `not_applicable`, `result_has_external_data`, `training_mismatch`, `training_diverged`, `training_failed`, `url_fetch_failed` */
         Problem422: {
             headers: {
                 [name: string]: unknown;

@@ -1,0 +1,210 @@
+/** @file Webhooks at a receiver of their own: signed, in sequence, again after failures, never to a private address. */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Webhook } from "standardwebhooks";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { linearFile } from "../worker/service/models.ts";
+import { newService, type TestService } from "./service.ts";
+
+// oxlint-disable-next-line typescript/no-explicit-any
+type Json = any;
+
+interface Received {
+  headers: Record<string, string>;
+  body: string;
+  json: Json;
+}
+
+let service: TestService;
+let receiver: Server;
+let url: string;
+let received: Received[] = [];
+/** What the receiver does with the next ones, before it takes them. */
+let answers: ((request: IncomingMessage, response: ServerResponse) => void)[] = [];
+
+beforeAll(async () => {
+  service = await newService({
+    allowLoopback: true,
+    vars: { WEBHOOK_PAUSES_S: "0,0,0,0,0,0,0,0,0" },
+  });
+  receiver = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks).toString();
+    received.push({
+      headers: request.headers as Record<string, string>,
+      body,
+      json: JSON.parse(body),
+    });
+    const answer = answers.shift();
+    if (answer) answer(request, response);
+    else response.writeHead(204).end();
+  });
+  receiver.listen(0, "127.0.0.1");
+  await once(receiver, "listening");
+  url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
+});
+afterAll(async () => {
+  receiver.close();
+  await service.end();
+});
+afterEach(async () => {
+  for (const { id } of (await get("/v1/webhook-endpoints")).data) {
+    await service.call(`/v1/webhook-endpoints/${id}`, { method: "DELETE" });
+  }
+  received = [];
+  answers = [];
+});
+
+async function get(path: string): Promise<Json> {
+  return await (await service.call(path)).json();
+}
+
+async function post(path: string, body: unknown = {}): Promise<Json> {
+  const response = await service.call(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Prefer: "wait=60" },
+    body: JSON.stringify(body),
+  });
+  return response.status === 204 ? {} : await response.json();
+}
+
+async function store(): Promise<string> {
+  const body = await linearFile(64, 64, Math.floor(Math.random() * 1e9));
+  return ((await (await service.call("/v1/models", { method: "POST", body })).json()) as Json).id;
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(
+    `it did not come to pass; received ${received.map(({ json }) => json.type).join()}`,
+  );
+}
+
+const status = (code: number) => (_: IncomingMessage, response: ServerResponse) =>
+  void response.writeHead(code).end();
+
+it("a job's events arrive signed, once each, with sequence numbers", async () => {
+  const endpoint = await post("/v1/webhook-endpoints", { url, events: ["*"] });
+  expect((await get(`/v1/webhook-endpoints/${endpoint.id}`)).secret).toBeUndefined();
+  const model = await store();
+  const job = await post(`/v1/models/${model}/quantize`, { method: "weight_only" });
+  await until(() => received.some(({ json }) => json.type === "job.succeeded"));
+  const types = received.map(({ json }) => json.type).sort();
+  expect(types).toEqual(
+    ["job.queued", "job.running", "job.succeeded", "model.created", "model.created"].sort(),
+  );
+  const verifier = new Webhook(endpoint.secret);
+  for (const { headers, body } of received) verifier.verify(body, headers);
+  expect(() =>
+    new Webhook("whsec_AAAA").verify(received[0]?.body ?? "", received[0]?.headers ?? {}),
+  ).toThrow();
+  const sequences = received.map(({ json }) => json.sequence).sort((a, b) => a - b);
+  expect(sequences).toEqual([1, 2, 3, 4, 5]);
+  const last = received.find(({ json }) => json.type === "job.succeeded")?.json;
+  expect(last.data).toMatchObject({
+    id: job.id,
+    state: "succeeded",
+    result: { model_id: expect.any(String) },
+  });
+  await service.call(`/v1/models/${model}`, { method: "DELETE" });
+  await until(() => received.some(({ json }) => json.type === "model.deleted"));
+});
+
+it("only the events that were asked for are sent", async () => {
+  await post("/v1/webhook-endpoints", { url, events: ["job.failed"] });
+  const model = await store();
+  await post(`/v1/models/${model}/quantize`, { method: "weight_only", min_sqnr_db: 150 });
+  await until(() => received.length > 0);
+  expect(received.map(({ json }) => json.type)).toEqual(["job.failed"]);
+  expect(received[0]?.json.data.error.code).toBe("not_close_enough");
+});
+
+it("what is not taken is sent again with the same id, until it is", async () => {
+  const endpoint = await post("/v1/webhook-endpoints", { url });
+  answers = [status(500), status(503), (_, response) => void response.destroy()];
+  await post(`/v1/webhook-endpoints/${endpoint.id}/test`);
+  await until(() => received.length === 4);
+  expect(new Set(received.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+  await until(async () => (await deliveries(endpoint.id))[0].state === "delivered");
+  expect((await deliveries(endpoint.id))[0]).toMatchObject({
+    attempts: 4,
+    status: 204,
+    error: null,
+  });
+});
+
+it("after ten tries a delivery has failed, and can be sent again by hand", async () => {
+  const endpoint = await post("/v1/webhook-endpoints", { url });
+  answers = Array.from({ length: 10 }, () => status(500));
+  await post(`/v1/webhook-endpoints/${endpoint.id}/test`);
+  await until(async () => (await deliveries(endpoint.id))[0]?.state === "failed");
+  const [failed] = await deliveries(endpoint.id);
+  expect(failed).toMatchObject({ attempts: 10, status: 500, error: "it answered 500" });
+  await post(`/v1/webhook-endpoints/${endpoint.id}/deliveries/${failed.id}/redeliver`);
+  await until(async () => (await deliveries(endpoint.id))[0].state === "delivered");
+  expect(received.length).toBe(11);
+});
+
+it("410 disables the endpoint until it is enabled", async () => {
+  const endpoint = await post("/v1/webhook-endpoints", { url });
+  answers = [status(410)];
+  await post(`/v1/webhook-endpoints/${endpoint.id}/test`);
+  await until(
+    async () => (await get(`/v1/webhook-endpoints/${endpoint.id}`)).disabled_reason !== null,
+  );
+  await post(`/v1/webhook-endpoints/${endpoint.id}/test`);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(received.length).toBe(1);
+  expect(await post(`/v1/webhook-endpoints/${endpoint.id}/enable`)).toMatchObject({
+    disabled_reason: null,
+  });
+  await until(() => received.length === 2);
+});
+
+it("redirects are not followed, and an endless answer is not read", async () => {
+  const endpoint = await post("/v1/webhook-endpoints", { url });
+  answers = [
+    (_, response) => void response.writeHead(302, { Location: `${url}/elsewhere` }).end(),
+    (_, response) => {
+      response.writeHead(200);
+      const more = setInterval(() => response.write(Buffer.alloc(1 << 20)), 1);
+      response.on("close", () => clearInterval(more));
+    },
+  ];
+  await post(`/v1/webhook-endpoints/${endpoint.id}/test`);
+  await until(async () => (await deliveries(endpoint.id))[0]?.state === "delivered");
+  expect(received.length).toBe(2);
+});
+
+it("after a rotation both secrets verify", async () => {
+  const endpoint = await post("/v1/webhook-endpoints", { url });
+  const rotated = await post(`/v1/webhook-endpoints/${endpoint.id}/rotate`);
+  expect(rotated.secret).not.toBe(endpoint.secret);
+  await post(`/v1/webhook-endpoints/${endpoint.id}/test`);
+  await until(() => received.length === 1);
+  for (const secret of [endpoint.secret, rotated.secret]) {
+    new Webhook(secret).verify(received[0]?.body ?? "", received[0]?.headers ?? {});
+  }
+});
+
+it("private, link-local and metadata addresses are refused when the endpoint is made", async () => {
+  for (const host of [
+    "10.0.0.8",
+    "169.254.169.254",
+    "192.168.1.1",
+    "[fd00::1]",
+    "metadata.internal",
+  ]) {
+    const answer = await post("/v1/webhook-endpoints", { url: `http://${host}/hook` });
+    expect([host, answer.code]).toEqual([host, "url_not_allowed"]);
+  }
+});
+
+async function deliveries(id: string): Promise<Json[]> {
+  return (await get(`/v1/webhook-endpoints/${id}/deliveries`)).data;
+}
