@@ -41,21 +41,20 @@ function addedRows(
   indices: string,
 ): string {
   const dims = c.dims(x);
-  const [outer, inner] = [merged(dims.slice(0, axis)), merged(dims.slice(axis + 1))];
-  const count = merged(c.dims(indices));
-  if (typeof inner !== "number")
-    throw c.refusal(`a size of "${x}" after axis ${axis} is not known`);
-  // Only one size may be left to the run: the number of indices is, if the outer one is known.
-  const rows = c.reshape(
-    g,
-    typeof outer === "number" ? [outer, undefined, inner] : [undefined, count, inner],
-  );
-  const flat = c.reshape(deviceIndices(c, indices, dims[axis]), [1, undefined, 1]);
-  const table = c.reshape(c.zeros(x), [outer, dims[axis], inner]);
-  const places = c.emit("Expand", [flat, c.shapeOf(rows)]);
-  return c.reshapeLike(
-    c.emit("ScatterElements", [table, places, rows], [makeInt("axis", 1), ADD]),
-    x,
+  const [before, after] = [dims.slice(0, axis), dims.slice(axis + 1)];
+  let rows = g;
+  if (c.dims(indices).length !== 1) {
+    // The axes of the indices become one. Reshape's 0 copies an axis, whatever its size.
+    const count = merged(c.dims(indices)) ?? -1;
+    const sizes = c.sizes(x, axis + 1).slice(axis + 1);
+    rows = c.emit("Reshape", [g, c.int64([...before.map(() => 0), Number(count), ...sizes])]);
+  }
+  const column = [...before.map(() => 1), undefined, ...after.map(() => 1)];
+  const places = c.reshape(deviceIndices(c, indices, dims[axis]), column);
+  return c.emit(
+    "ScatterElements",
+    [c.zeros(x), c.emit("Expand", [places, c.shapeOf(rows)]), rows],
+    [makeInt("axis", axis), ADD],
   );
 }
 

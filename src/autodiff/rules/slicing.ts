@@ -1,11 +1,11 @@
 /** @file Gradients of Slice and Pad: what was cut off gets zeros, what was repeated is summed. */
-import { intsAttribute, stringAttribute } from "../../graph/attributes.ts";
+import { intsAttribute, makeInt, stringAttribute } from "../../graph/attributes.ts";
 import { frontAxis } from "../../graph/infer-shape.ts";
 import type { Node } from "../../onnx/model.ts";
 import { add } from "../arithmetic.ts";
 import type { GradientContext, GradientRule, RuleTable } from "../rule.ts";
 
-/** The steps of a Slice along one axis: the first index read, how many, and how far apart. */
+/** A Slice along one axis: the first index read, how many, and how far apart. */
 interface Cut {
   axis: number;
   first: number;
@@ -13,13 +13,21 @@ interface Cut {
   step: number;
 }
 
+/** A Slice along an axis of which size or bounds are not known before the run. */
+interface OpenCut {
+  axis: number;
+  /** Starts, ends and steps, one element each. */
+  bounds: [string, string, string];
+}
+
 const slice: GradientRule = (c, node, [g = ""]) => {
   const [x = ""] = node.inputs;
   const dims = c.dims(x);
+  const cuts = cutsOf(c, node);
   let result = g;
   const before = dims.map(() => 0);
   const after = dims.map(() => 0);
-  for (const { axis, first, count, step } of cuts(c, node)) {
+  for (const { axis, first, count, step } of cuts.filter((one) => "first" in one)) {
     const size = sizeAlong(c, x, axis);
     if (count === 0) return [c.zeros(x)];
     const [low, stride] = step > 0 ? [first, step] : [first + (count - 1) * step, -step];
@@ -28,26 +36,44 @@ const slice: GradientRule = (c, node, [g = ""]) => {
     before[axis] = low;
     after[axis] = size - low - count * stride;
   }
-  return [padded(c, result, before, after)];
+  result = padded(c, result, before, after);
+  const [open, another] = cuts.filter((one) => "bounds" in one);
+  if (another) throw c.refusal("sizes or bounds of more than one of its axes are not known");
+  return [open ? placed(c, result, x, open) : result];
 };
 
+/** Puts each slice of `g` where the same Slice of the axis' numbers says that it came from. */
+function placed(c: GradientContext, g: string, x: string, { axis, bounds }: OpenCut): string {
+  const [start, end, step] = bounds;
+  const range = [makeInt("start", axis), makeInt("end", axis + 1)];
+  const size = c.emit("Squeeze", [c.emit("Shape", [x], range), c.int64([0])]);
+  const numbers = c.emit("Range", [c.int64Scalar(0), size, c.int64Scalar(1)]);
+  const picked = c.emit("Slice", [numbers, start, end, c.int64([0]), step]);
+  const column = c.dims(x).map((_, i) => (i === axis ? undefined : 1));
+  const places = c.emit("Expand", [c.reshape(picked, column), c.shapeOf(g)]);
+  return c.emit("ScatterElements", [c.zeros(x), places, g], [makeInt("axis", axis)]);
+}
+
 /** The slices along each axis that is cut, with starts and ends resolved as ONNX does. */
-function cuts(c: GradientContext, node: Node): Cut[] {
-  const [x = "", starts, ends, axes, steps] = node.inputs;
+function cutsOf(c: GradientContext, node: Node): (Cut | OpenCut)[] {
+  const [x = "", starts = "", ends = "", axes, steps] = node.inputs;
+  const along = axes ? c.numbers(axes) : [...Array(c.sizes(starts)[0] ?? 0).keys()];
+  if (!along) throw c.refusal("its axes are not known before the run");
   const [from, to] = [c.numbers(starts), c.numbers(ends)];
-  const along = axes ? c.numbers(axes) : from?.map((_, i) => i);
-  const apart = steps ? c.numbers(steps) : from?.map(() => 1);
-  if (!from || !to || !along || !apart) {
-    throw c.refusal("its starts, ends, axes or steps are not known before the run");
-  }
+  const apart = steps ? c.numbers(steps) : along.map(() => 1);
   const dims = c.dims(x);
-  return along.flatMap((given, i) => {
+  return along.flatMap((given, i): (Cut | OpenCut)[] => {
     const axis = frontAxis(given, dims.length);
-    const step = apart[i] ?? 1;
-    const [start = 0, end = 0] = [from[i], to[i]];
+    const [start, end, step] = [from?.[i], to?.[i], apart?.[i]];
     // All of an axis, be its size known or not.
-    if (start === 0 && step === 1 && end >= 2 ** 31 - 1) return [];
-    const size = sizeAlong(c, x, axis);
+    if (start === 0 && step === 1 && end !== undefined && end >= 2 ** 31 - 1) return [];
+    const size = dims[axis];
+    if (typeof size !== "number" || start === undefined || end === undefined || !step) {
+      const element = (list: string): string =>
+        along.length === 1 ? list : c.emit("Slice", [list, c.int64([i]), c.int64([i + 1])]);
+      const stride = steps ? element(steps) : c.int64([1]);
+      return [{ axis, bounds: [element(starts), element(ends), stride] }];
+    }
     const wrapped = (index: number): number => (index < 0 ? index + size : index);
     const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
     const clamp = (index: number): number => Math.min(Math.max(index, low), high);

@@ -52,19 +52,18 @@ const REFUSED: [string, Subject, string][] = [
     'Conv "it": the size of "x" along axis 2 is not known',
   ],
   [
-    "Slice by bounds of the run",
+    "Slice by bounds of the run along two axes",
     { op: "Slice", inputs: ["x", "n", "n"] },
-    'Slice "it": its starts, ends, axes or steps are not known before the run',
+    'Slice "it": sizes or bounds of more than one of its axes are not known',
   ],
   [
-    "Slice along an axis whose size is not known",
+    "Slice along axes of the run",
     {
       op: "Slice",
-      inputs: ["x", "from", "to"],
-      x: ["batch", 3],
+      inputs: ["x", "from", "to", "i"],
       constants: [makeInt64("from", [1]), makeInt64("to", [2])],
     },
-    'Slice "it": the size of "x" along axis 0 is not known',
+    'Slice "it": its axes are not known before the run',
   ],
   [
     "Pad by numbers of the run",

@@ -80,6 +80,12 @@ for name, (starts, ends, axes, steps) in SLICES.items():
 add("Slice of the first axes without axes", "Slice", lambda x: x[1:2, 2:5], {"s": ints(1, 2), "e": ints(2, 5)}, {"x": w}, batch=())
 add("Slice of all but the batch, without axes", "Slice", lambda x: x[:, 2:5], {"s": ints(0, 2), "e": ints(FAR, 5)}, {"x": w})
 
+rows = {"x": randn(5, 3)}
+for name, start, end, step in (("from 1", 1, FAR, 1), ("to the last but one", 0, -1, 1), ("of the last two", -2, FAR, 1), ("backwards", -1, -FAR, -1), ("by 2, backwards", -1, -FAR, -2)):
+    add(f"Slice of the first axis {name}", "Slice", lambda x, s=start, e=end, k=step: x[torch.tensor(list(range(*slice(s, None if abs(e) == FAR else e, k).indices(5))))], {"s": ints(start), "e": ints(end), "a": ints(0), "k": ints(step)}, rows)
+cases.add("Slice of which one axis has a size that is not known", [node("Slice", ["x", "s", "e", "a"], ["y"])], {"x": randn(4, 3, 2)}, lambda x: x[1:, :2], {"s": ints(0, 1), "e": ints(2, FAR), "a": ints(1, 0)}, batch=["x"])
+cases.add("Slice by a start that is fed", [node("Slice", ["x", "s", "e", "a"], ["y"])], {"x": w, "s": ints(2)}, lambda x, s: x[:, 2:6], {"e": ints(6), "a": ints(1)}, batch=["x"])
+
 add("Pad", "Pad", lambda x: F.pad(x, (1, 2, 0, 3)), {"p": ints(0, 0, 1, 0, 3, 2)})
 add("Pad with a value", "Pad", lambda x: F.pad(x, (1, 2), value=3.0), {"p": ints(0, 0, 1, 0, 0, 2), "v": np.array(3.0, np.float32)})
 add("Pad by negative numbers", "Pad", lambda x: F.pad(x, (-1, 2, 1, -1)), {"p": ints(0, 1, -1, 0, -1, 2)})
@@ -96,7 +102,8 @@ cases.add("Gather of rows by negative indices", [node("Gather", ["w", "i"], ["y"
 cases.add("Gather along axis 1", [node("Gather", ["x", "i"], ["y"], axis=1)], {"x": x, "i": np.array([[2, 0], [2, 2]])}, lambda x, i: x[:, i], batch=["x"])
 cases.add("Gather along the last axis", [node("Gather", ["x", "i"], ["y"], axis=-1)], {"x": x, "i": np.array([3, 3, 1])}, lambda x, i: x[..., i], batch=["x"])
 add("Gather by a constant scalar", "Gather", lambda x: x[:, -1], {"i": np.array(-1, np.int64)}, axis=1)
-add("Gather by a constant scalar along axis 0", "Gather", lambda x: x[1], {"i": np.array(1, np.int64)}, batch=())
+add("Gather by a constant scalar along axis 0", "Gather", lambda x: x[1], {"i": np.array(1, np.int64)})
+add("Gather of the last of the first axis", "Gather", lambda x: x[-1], {"i": np.array(-1, np.int64)})
 cases.add("Gather by a scalar", [node("Gather", ["x", "i"], ["y"], axis=1)], {"x": x, "i": np.array(2)}, lambda x, i: x[:, i], batch=["x"])
 add("Gather by constants", "Gather", lambda x: x[:, [2, 0, 2]], {"i": ints(2, 0, 2)}, axis=1)
 elements = np.array([[[0, 2, 1, 0], [2, 2, 0, 1]]] * 2)
