@@ -10,9 +10,9 @@ describe("in wasm", () => {
   });
 });
 
-describe("natively, with a first axis of a size that is not known", () => {
+describe("in WebGPU's ops, with a first axis of a size that is not known", () => {
   test.each(cases.filter(({ batch }) => batch.length > 0))("$name", async (golden) => {
-    await checkCase(golden, runtimes.native, { isSymbolic: true, target: "native" });
+    await checkCase(golden, runtimes.native, { isSymbolic: true, target: "webgpu" });
   });
 });
 
