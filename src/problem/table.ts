@@ -247,7 +247,6 @@ export const PROBLEMS = {
     "The training does not fit a rank's memory",
     "Use a smaller batch_size, LoRA, fewer trainable parameters, or executor runner.",
   ),
-  executor_not_available: kind(422, "The executor is not available", "Use executor edge."),
   training_diverged: kind(
     422,
     "The loss is not a number",

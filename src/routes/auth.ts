@@ -11,6 +11,7 @@ const PUBLIC = new Set([
   "/openapi.yaml",
   "/openapi.json",
   "/v1/runners/connect",
+  "/v1/ranks/connect",
 ]);
 /** The rest of the path is the permission. */
 const SIGNED = "/v1/blobs/";

@@ -56,6 +56,9 @@ const RankFigures = z
   .object({
     rank: z.number().int(),
     step: z.number().int(),
+    executor: z
+      .string()
+      .openapi({ description: "Who computed its last gradient: `edge`, or a runner's id." }),
     compute_ms: z.number().openapi({ description: "Of one step." }),
     allreduce_ms: z.number().openapi({
       description: "The rest of the step: the exchange, with waiting for other ranks.",

@@ -1,10 +1,11 @@
 /** @file One program for each kind of task; the edge, a page and a host run the same ones. */
 import type { Device } from "./device.ts";
 import type { TaskKind } from "./protocol.ts";
-import { type Perform, TaskFault } from "./runner.ts";
+import type { Perform } from "./runner.ts";
 import { benchmark } from "./tasks/benchmark.ts";
 import { calibrate } from "./tasks/calibrate.ts";
 import { evaluate } from "./tasks/evaluate.ts";
+import { gradient } from "./tasks/gradient.ts";
 import { verifyTask } from "./tasks/verify.ts";
 
 export type TaskProgram = (
@@ -12,7 +13,8 @@ export type TaskProgram = (
   ...parameters: Parameters<Perform>
 ) => ReturnType<Perform>;
 
-const PROGRAMS: Partial<Record<TaskKind, TaskProgram>> = {
+const PROGRAMS: Record<TaskKind, TaskProgram> = {
+  gradient,
   benchmark,
   evaluate,
   calibrate,
@@ -26,7 +28,6 @@ export const PERFORMED = Object.keys(PROGRAMS) as TaskKind[];
 export function performOn(devices: readonly Device[]): Perform {
   return async (task, kit) => {
     const program = PROGRAMS[task.kind];
-    if (!program) throw new TaskFault(`this runner has no program for ${task.kind}`);
     const wanted = task.spec["backend"];
     const device =
       wanted === undefined ? devices[0] : devices.find(({ backend }) => backend === wanted);

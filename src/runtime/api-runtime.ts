@@ -6,7 +6,9 @@ import type {
   TensorConstructor,
 } from "onnxruntime-common";
 import { DataType } from "../onnx/data-type.ts";
-import type { HostTensor, Runtime } from "./runtime.ts";
+import { ApiResidents } from "./api-residents.ts";
+import type { ResidentOutputs, ResidentRuntime } from "./resident.ts";
+import type { HostTensor } from "./runtime.ts";
 
 export interface Api {
   InferenceSession: InferenceSessionFactory;
@@ -18,6 +20,8 @@ export interface ApiRuntimeOptions {
   maxModelBytes: number;
   /** For every session. */
   session: InferenceSession.SessionOptions;
+  /** Where residents lie; absent: in host memory. */
+  device?: GPUDevice | undefined;
 }
 
 /** float16 is passed as the bits that it has. */
@@ -38,7 +42,10 @@ const TYPES = {
 type TypeName = keyof typeof TYPES;
 
 /** Sessions of one API; outputs are copied to host memory. */
-export function apiRuntime(api: Api, { name, maxModelBytes, session }: ApiRuntimeOptions): Runtime {
+export function apiRuntime(
+  api: Api,
+  { name, maxModelBytes, session, device }: ApiRuntimeOptions,
+): ResidentRuntime {
   return {
     name,
     maxModelBytes,
@@ -48,11 +55,7 @@ export function apiRuntime(api: Api, { name, maxModelBytes, session }: ApiRuntim
         inputNames: opened.inputNames,
         outputNames: opened.outputNames,
         async run(feeds) {
-          const tensors = Object.entries(feeds).map(([input, tensor]) => [
-            input,
-            toApi(api, tensor),
-          ]);
-          const outputs = await opened.run(Object.fromEntries(tensors));
+          const outputs = await opened.run(tensorsOf(api, feeds));
           const host: Record<string, HostTensor> = {};
           for (const [output, tensor] of Object.entries(outputs))
             host[output] = await toHost(tensor);
@@ -60,6 +63,47 @@ export function apiRuntime(api: Api, { name, maxModelBytes, session }: ApiRuntim
         },
         release: async () => await opened.release(),
       };
+    },
+    allocate: (tensors) => new ApiResidents(api, device, tensors),
+    async loadResident(model) {
+      const opened = await api.InferenceSession.create(model, {
+        ...session,
+        ...(device && { preferredOutputLocation: "gpu-buffer" }),
+      });
+      const { inputNames, outputNames } = opened;
+      return {
+        inputNames,
+        outputNames,
+        async run(feeds, residents) {
+          if (!(residents instanceof ApiResidents)) {
+            throw new TypeError("runtime: the residents are of another runtime");
+          }
+          const all = { ...residents.feeds(inputNames), ...tensorsOf(api, feeds) };
+          return residentOutputs(await opened.run(all));
+        },
+        release: async () => await opened.release(),
+      };
+    },
+  };
+}
+
+function tensorsOf(api: Api, feeds: Readonly<Record<string, HostTensor>>): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(feeds).map(([input, tensor]) => [input, toApi(api, tensor)]),
+  );
+}
+
+function residentOutputs(outputs: Readonly<Record<string, Tensor>>): ResidentOutputs {
+  const left = new Map(Object.entries(outputs));
+  return {
+    async read(name) {
+      const tensor = left.get(name);
+      left.delete(name);
+      return tensor && (await toHost(tensor));
+    },
+    dispose() {
+      for (const tensor of left.values()) tensor.dispose();
+      left.clear();
     },
   };
 }

@@ -1,7 +1,7 @@
 /** @file ONNX Runtime's native build for Node: the fast one on CPUs, and CUDA where its libraries are installed. */
 import * as ort from "onnxruntime-node";
 import { apiRuntime } from "./api-runtime.ts";
-import type { Runtime } from "./runtime.ts";
+import type { ResidentRuntime } from "./resident.ts";
 
 const MAX_MODEL_BYTES = 2 ** 31;
 
@@ -13,7 +13,7 @@ export function nativeRuntime(
   threads = 1,
   graphOptimizationLevel: "all" | "disabled" = "all",
   executionProvider: "cpu" | "cuda" = "cpu",
-): Runtime {
+): ResidentRuntime {
   return apiRuntime(ort, {
     name: `onnxruntime-node ${ort.env.versions.node ?? ""} ${executionProvider}`,
     maxModelBytes: MAX_MODEL_BYTES,

@@ -6,7 +6,7 @@
  */
 import type { Api } from "./api-runtime.ts";
 import { apiRuntime } from "./api-runtime.ts";
-import type { Runtime } from "./runtime.ts";
+import type { ResidentRuntime } from "./resident.ts";
 
 /** A 32-bit heap holds a model about twice while it loads. */
 const MAX_MODEL_BYTES = 1_500_000_000;
@@ -28,7 +28,7 @@ export interface OrtWeb extends Api {
 }
 
 export interface GpuRuntime {
-  runtime: Runtime;
+  runtime: ResidentRuntime;
   ort: OrtWeb;
   device: GPUDevice;
   adapter: {
@@ -67,6 +67,7 @@ export async function gpuRuntime(
     runtime: apiRuntime(ort, {
       name: "onnxruntime-web 1.30.0 webgpu",
       maxModelBytes: MAX_MODEL_BYTES,
+      device,
       session: {
         // The device goes here: what is set on `env.webgpu` has no effect.
         executionProviders: [{ name: "webgpu", device } as never],

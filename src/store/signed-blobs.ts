@@ -1,10 +1,5 @@
-/**
- * @file Short-lived addresses of single objects: whoever holds one may read, or write, that object until it expires.
- *
- * An address holds the grant itself, signed by HMAC-SHA-256 (RFC 2104), so that nothing is stored for it. Signatures
- * are compared by Web Crypto, in constant time.
- */
-import { ApiError } from "../problem/api-error.ts";
+/** @file Short-lived addresses of single objects: whoever holds one may read, or write, that object until it expires. */
+import { signGrant, verifyGrant } from "./signature.ts";
 
 export type BlobGrant = {
   /** The object in R2. */
@@ -13,52 +8,12 @@ export type BlobGrant = {
   expiresAt: number;
 } & ({ method: "GET"; bytes: number; sha256: string } | { method: "PUT"; maxBytes: number });
 
-const ALGORITHM = { name: "HMAC", hash: "SHA-256" } as const;
-/** A grant and its signature, in base64url. */
-const FORM = /^([\w-]{1,2000})\.([\w-]{43})$/;
-
 /** The path of an address for `grant`. */
 export async function signedPath(secret: string, grant: BlobGrant): Promise<string> {
-  const payload = toBase64Url(new TextEncoder().encode(JSON.stringify(grant)));
-  const signature = await crypto.subtle.sign(ALGORITHM, await keyOf(secret), bytesOf(payload));
-  return `/v1/blobs/${payload}.${toBase64Url(new Uint8Array(signature))}`;
+  return `/v1/blobs/${await signGrant(secret, grant)}`;
 }
 
 /** The grant of a signed path's last part; `undefined` when it was not signed here or has expired. */
 export async function readGrant(secret: string, signed: string): Promise<BlobGrant | undefined> {
-  const [, payload = "", signature = ""] = FORM.exec(signed) ?? [];
-  const key = await keyOf(secret);
-  const mine = await crypto.subtle.verify(
-    ALGORITHM,
-    key,
-    fromBase64Url(signature),
-    bytesOf(payload),
-  );
-  if (!mine) return undefined;
-  const grant = JSON.parse(new TextDecoder().decode(fromBase64Url(payload))) as BlobGrant;
-  return grant.expiresAt > Date.now() ? grant : undefined;
-}
-
-async function keyOf(secret: string): Promise<CryptoKey> {
-  if (!secret) {
-    throw new ApiError("not_configured", "SIGNING_SECRET is not set: runners cannot be served");
-  }
-  return await crypto.subtle.importKey("raw", bytesOf(secret), ALGORITHM, false, [
-    "sign",
-    "verify",
-  ]);
-}
-
-const bytesOf = (text: string) => new TextEncoder().encode(text);
-
-function toBase64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
-}
-
-function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  return await verifyGrant<BlobGrant>(secret, signed);
 }

@@ -33,6 +33,8 @@ export interface GradientSink {
   weight: number;
   /** To be called with n when the first n elements of `into` have theirs, so that the exchange can begin. */
   ready?: ((end: number) => void) | undefined;
+  /** The vector is as it was in the executor's call before: it need not travel again. */
+  unchanged?: boolean | undefined;
 }
 
 export interface Executor {
@@ -42,5 +44,6 @@ export interface Executor {
    * @throws Error with the runtime's message
    */
   gradients(vector: Float32Array, batch: Batch, sink: GradientSink): Promise<BatchLoss>;
-  evaluate(vector: Float32Array, batch: Batch): Promise<BatchLoss>;
+  /** @param unchanged as in `GradientSink` */
+  evaluate(vector: Float32Array, batch: Batch, unchanged?: boolean): Promise<BatchLoss>;
 }

@@ -85,6 +85,7 @@ export class Replica {
         into: gradient,
         weight,
         ready: last ? ready : undefined,
+        unchanged: i > 0,
       });
       const metrics = gradient.subarray(layout.length);
       const sums = [weight * loss, correct ?? 0, count, correct === undefined ? 0 : count];

@@ -7,9 +7,9 @@
 import type { Arena } from "../kernels/arena.ts";
 import { DataType } from "../onnx/data-type.ts";
 import type { HostTensor, Session } from "../runtime/runtime.ts";
-import type { Batch, BatchLoss, Executor, GradientSink } from "./executor.ts";
-import { type Layout, type LayoutEntry, entryValues } from "./layout.ts";
-import { tiled } from "./optimizers/tiles.ts";
+import type { Batch, BatchLoss, Executor } from "./executor.ts";
+import { addGradient } from "./add-gradient.ts";
+import { type Layout, entryValues } from "./layout.ts";
 import { CORRECT, COUNT, LOSS, SEED } from "./step-plan.ts";
 
 export interface SessionExecutorOptions {
@@ -31,7 +31,7 @@ export function sessionExecutor(options: SessionExecutorOptions): Executor {
       const session = await step();
       const results = await session.run(feeds(session, layout, vector, batch));
       for (const entry of layout.entries) {
-        add(arena, sink, entry, floats(results, entry.gradient, entry.length));
+        addGradient(arena, sink, entry, floats(results, entry.gradient, entry.length));
         sink.ready?.(entry.offset + entry.length);
       }
       return batchLoss(results, batch);
@@ -81,24 +81,6 @@ function floats(results: Tensors, name: string, length: number): Float32Array {
   }
   const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   return new Float32Array(buffer, byteOffset, length);
-}
-
-function add(
-  arena: Arena | undefined,
-  { into, weight }: GradientSink,
-  { offset, length }: LayoutEntry,
-  values: Float32Array,
-): void {
-  const alpha = Math.fround(weight);
-  const sums = into.subarray(offset, offset + length);
-  if (arena) {
-    return tiled(arena, [sums], [values], ([sumsAt = 0, valuesAt = 0], n) =>
-      arena.kernels.axpy(alpha, valuesAt, sumsAt, n),
-    );
-  }
-  for (let i = 0; i < length; i++) {
-    sums[i] = (sums[i] ?? 0) + Math.fround(alpha * (values[i] ?? 0));
-  }
 }
 
 function batchLoss(results: Tensors, batch: Batch): BatchLoss {

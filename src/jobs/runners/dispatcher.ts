@@ -70,6 +70,15 @@ export class Dispatcher {
     );
   }
 
+  /** How many runners could do such a task at once: those that are free, and those that work for the same group. */
+  spare({ kind, needs, group }: Pick<TaskOrder, "kind" | "needs" | "group">): number {
+    return [...this.#runners.values()].filter((runner) => {
+      if (runner.row.draining || !fits(runner.row.info, kind, needs)) return false;
+      const { task } = runner;
+      return task === undefined ? runner.row.ready : this.#tasks.get(task)?.order.group === group;
+    }).length;
+  }
+
   /** Queues a task, and hands it out if somebody is free; ordered twice, it is the same task. */
   submit(order: TaskOrder): void {
     const task = this.#record.addTask(order);
@@ -251,6 +260,34 @@ export class Dispatcher {
       this.#stop(holder, { task: task.order.id, lease: task.lease }, reason);
     }
     this.#requeue(task, reason);
+  }
+
+  /** A lease begins anew: who gets what the task is for sees that it is being done. */
+  renew({ task: id, lease }: Holder): void {
+    const task = this.#tasks.get(id);
+    if (task?.state !== "leased" || task.lease !== lease) return;
+    const now = Date.now();
+    const runner = task.runner === null ? undefined : this.#runners.get(task.runner);
+    if (runner) this.#save(runner, { busyMs: runner.row.busyMs + now - task.leasedAt });
+    this.#store({ ...task, leasedAt: now });
+  }
+
+  /**
+   * Takes a task from its runner, by the word of who gets what it is for.
+   * @param isStrike the runner broke the rules, and is counted; else it was merely lost
+   */
+  takeBack({ task: id, lease }: Holder, reason: string, isStrike: boolean): void {
+    const task = this.#tasks.get(id);
+    const holder = task?.runner;
+    if (!task || !holder || task.state !== "leased" || task.lease !== lease) return;
+    if (isStrike) this.#record.log(holder, id, `refused: ${reason}`);
+    const runner = this.#free(holder, task);
+    if (runner) {
+      if (isStrike) this.#save(runner, { strikes: runner.row.strikes + 1 });
+      this.#stop(holder, { task: id, lease }, reason.slice(0, 200));
+    }
+    this.#requeue(task, reason);
+    if (runner && runner.row.strikes >= MAX_STRIKES) this.#lines.refuse(holder, reason);
   }
 
   /** The order of a lease that the runner holds. */

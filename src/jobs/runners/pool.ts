@@ -11,6 +11,12 @@ export interface RunnerPoolObject {
   progress(id: string): Promise<TaskProgress | undefined>;
   cancel(id: string): Promise<void>;
   canServe(order: Pick<TaskOrder, "kind" | "needs">): Promise<boolean>;
+  /** How many runners could do such tasks of the group at once. */
+  spare(order: Pick<TaskOrder, "kind" | "needs" | "group">): Promise<number>;
+  /** A lease's time begins anew. */
+  renew(id: string, lease: number): Promise<void>;
+  /** The task goes to another; `isStrike` where its runner broke the rules. */
+  takeBack(id: string, lease: number, reason: string, isStrike: boolean): Promise<void>;
   list(): Promise<RunnerView[]>;
   log(runner: string | undefined, limit: number): Promise<LogLine[]>;
   drain(runner: string): Promise<boolean>;

@@ -1,6 +1,7 @@
 /** @file An order as the runner gets it: its objects as addresses that are good for this lease's time. */
 import type { Task } from "../../runner/protocol.ts";
 import { signedPath } from "../../store/signed-blobs.ts";
+import { signedLinkPath } from "../../store/signed-links.ts";
 import type { TaskOrder } from "./task-order.ts";
 
 /** Beyond the lease, so that a result that is on its way still arrives. */
@@ -11,8 +12,7 @@ const DEFAULT_LIFE_MS = 10 * 60_000;
 export async function signTask(
   env: Env,
   order: TaskOrder,
-  lease: number,
-  origin: string,
+  { runner, lease, origin }: { runner: string; lease: number; origin: string },
 ): Promise<Task> {
   const expiresAt = Date.now() + (order.timeoutMs ?? DEFAULT_LIFE_MS) + GRACE_MS;
   const sources: Task["sources"] = {};
@@ -34,7 +34,18 @@ export async function signTask(
       max_bytes: maxBytes,
     };
   }
-  const { id, kind, spec } = order;
+  const { id, kind, rank } = order;
+  const spec = { ...order.spec };
+  if (rank !== undefined) {
+    const path = await signedLinkPath(env.SIGNING_SECRET, {
+      rank,
+      task: id,
+      lease,
+      runner,
+      expiresAt,
+    });
+    spec["link"] = origin.replace(/^http/, "ws") + path;
+  }
   return { id, kind, lease, spec, sources, targets };
 }
 

@@ -27,6 +27,8 @@ export interface TaskOrder {
   group: string;
   sources: Record<string, SourceOrder>;
   targets: Record<string, TargetOrder>;
+  /** The rank to which the runner opens a line of its own (`gradient`): the address comes as `link` in the spec. */
+  rank?: string;
   /** A lease ends after so long even if its runner is alive (default 10 minutes). */
   timeoutMs?: number;
 }

@@ -2,17 +2,21 @@
 import { Arena } from "../../kernels/arena.ts";
 import kernels from "../../kernels/kernels.wasm";
 import type { HostTensor, Session } from "../../runtime/runtime.ts";
+import type { Executor } from "../../train/executor.ts";
 import type { Trainer } from "../../train/modes/trainer.ts";
+import { remoteExecutor } from "../../train/remote-executor.ts";
 import { sessionExecutor } from "../../train/session-executor.ts";
+import { runnerPool } from "../runners/pool.ts";
 import { LocalCheckpoints } from "./local-checkpoints.ts";
 import { RankData } from "./rank-data.ts";
 import type { Membership, RankReport, ReportAnswer, Start } from "./rank-protocol.ts";
+import { RankRunners } from "./rank-runners.ts";
 import { RankRun } from "./rank-run.ts";
 import { rankTrainer } from "./rank-trainer.ts";
 import { TimedExecutor } from "./timed-executor.ts";
 import type { RpcTransport } from "./rpc-transport.ts";
 import { TrainingObjects } from "./training-objects.ts";
-import type { StoredGraph, TrainingPlan } from "./training-plan.ts";
+import { runnersNeeded, type StoredGraph, type TrainingPlan } from "./training-plan.ts";
 import { openTrainingRows } from "./training-rows.ts";
 
 export interface RunOptions {
@@ -43,16 +47,14 @@ export async function openRun(
     fields,
     seed: batches.seed,
   });
-  const step = await residentSession(objects, plan.step);
-  const evaluate = await residentSession(objects, plan.evaluate);
-  const executor = new TimedExecutor(
-    sessionExecutor({
-      layout: plan.layout,
-      step: async () => step,
-      evaluate: async () => evaluate,
-    }),
-  );
   const arena = (sharedArena ??= await Arena.create(kernels, ARENA_BYTES));
+  const { layout } = plan;
+  const edge = await edgeExecutor(plan, objects);
+  const runners = plan.onRunners ? rankRunners(env, storage, objects, plan, membership) : undefined;
+  const local = plan.onEdge ? edge : undefined;
+  const executor = new TimedExecutor(
+    runners ? remoteExecutor({ layout, source: runners, local, arena }) : edge,
+  );
   const checkpoints = new LocalCheckpoints(storage);
   const { trainer, bytesSent, close } = rankTrainer({
     plan,
@@ -74,7 +76,48 @@ export async function openRun(
     objects,
     bytesSent,
     report,
-    close,
+    runners,
+    close: (reason) => {
+      runners?.release(reason);
+      close(reason);
+    },
+  });
+}
+
+async function edgeExecutor(plan: TrainingPlan, objects: TrainingObjects): Promise<Executor> {
+  const step = await residentSession(objects, plan.step);
+  const evaluate = await residentSession(objects, plan.evaluate);
+  return sessionExecutor({
+    layout: plan.layout,
+    step: async () => step,
+    evaluate: async () => evaluate,
+  });
+}
+
+function rankRunners(
+  env: Env,
+  storage: DurableObjectStorage,
+  objects: TrainingObjects,
+  plan: TrainingPlan,
+  { workspace, job, rank, generation }: Membership,
+): RankRunners {
+  const source = ({ name, bytes, sha256 }: StoredGraph) => ({
+    key: objects.key(name),
+    bytes,
+    sha256,
+  });
+  return new RankRunners({
+    pool: runnerPool(env, workspace),
+    storage,
+    name: `${job}/${rank}/${generation}`,
+    order: {
+      ...runnersNeeded(plan, job),
+      rank: `${job}/${rank}`,
+      sources: { step: source(plan.step), evaluate: source(plan.evaluate) },
+    },
+    layout: plan.layout,
+    hasEdge: plan.onEdge,
+    timeoutMs: Number(env.RANK_TIMEOUT_MS),
   });
 }
 

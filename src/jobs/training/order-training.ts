@@ -38,9 +38,6 @@ export async function orderTraining(
   body: TrainingRequestBody,
 ): Promise<JobView> {
   const { request, origin } = await wholeRequest(env, workspace, body);
-  if (request.executor === "runner") {
-    throw new ApiError("executor_not_available", "no runner takes trainings here yet");
-  }
   const model = await findModel(env.DB, workspace, request.model);
   if (!model) throw new ApiError("not_found", `there is no model ${request.model}`);
   const order = trainingOrder(workspace, request, origin, model.name);
@@ -153,6 +150,7 @@ function trainingOrder(
       outer_lr: request.outer_lr ?? 0.7,
       outer_momentum: request.outer_momentum ?? 0.9,
     },
+    executor: shown.executor,
     data: { inputs: inputs as never, label, teacher: request.teacher?.field, validation, shuffle },
     checkpointEvery: request.checkpoint_every,
     origin,

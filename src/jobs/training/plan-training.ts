@@ -11,7 +11,7 @@ import { trainingSettings, type TrainingSettings } from "../../train/options.ts"
 import { buildStep } from "../../train/step-model.ts";
 import type { RowType, StepPlan, TrainingData } from "../../train/step-plan.ts";
 import { type PlannedMode, plannedMode } from "./planned-mode.ts";
-import { checkMemory } from "./rank-memory.ts";
+import { checkMemory, fitsEdge } from "./rank-memory.ts";
 import type { TrainingOrder } from "./training-order.ts";
 import { type FieldUses, fieldUses, openTrainingRows, requireRows } from "./training-rows.ts";
 import type { TrainingPlan } from "./training-plan.ts";
@@ -60,16 +60,22 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
   const batches = checkedBatches(order, settings, dataset, fields);
   const perEpoch = stepsPerEpoch(batches);
   const step = await checking(
-    async () => await buildStep(model, settings, batchFields, { teacher }),
+    async () =>
+      await buildStep(model, settings, batchFields, {
+        teacher,
+        // What stays on a WebGPU device runs anywhere.
+        target: order.executor === "edge" ? "wasm" : "webgpu",
+      }),
   );
   const estimate = await memoryEstimate(step, settings.batchSize);
-  checkMemory({
+  const question = {
     estimate,
     settings,
     mode: order.mode,
     batches,
     rowBytes: usedBytes(dataset, fields),
-  });
+  };
+  checkMemory(question, order.executor);
   const steps = settings.steps ?? perEpoch * (settings.epochs ?? 1);
   const epochs = Math.ceil(steps / perEpoch);
   const mode = plannedMode(order.mode, step.layout, settings);
@@ -80,6 +86,8 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
       worldSize: order.mode.world_size,
       mode,
       training: order.training,
+      onEdge: order.executor !== "runner" && fitsEdge(question),
+      onRunners: order.executor !== "edge",
       layout: step.layout,
       fields,
       dataset: order.datasetId,

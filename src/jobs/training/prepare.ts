@@ -35,6 +35,7 @@ async function storeGraph(
   return {
     name,
     sha256: await sha256Hex(bytes),
+    bytes: bytes.length,
     inputs: inputs.map((info) => info.name),
     outputs: outputs.map((info) => info.name),
   };

@@ -4,7 +4,7 @@ import type { BatchPlan } from "../../train/batches.ts";
 import type { MemoryEstimate } from "../../train/memory.ts";
 import type { TrainingSettings } from "../../train/options.ts";
 import { makeOptimizer } from "../../train/optimizer.ts";
-import type { ModeOptions } from "./training-order.ts";
+import type { ExecutorChoice, ModeOptions } from "./training-order.ts";
 
 const MIB = 1 << 20;
 
@@ -53,11 +53,29 @@ export function rankMemory(question: MemoryQuestion): RankMemory {
   return { heap, replica, rows, total: WORKER_BYTES + heap + replica + rows };
 }
 
-/** @throws ApiError `rank_too_small` with the bytes that a rank would need */
-export function checkMemory(question: MemoryQuestion): void {
+/** Whether a rank can compute its gradients itself. */
+export function fitsEdge(question: MemoryQuestion): boolean {
+  const { heap, total } = rankMemory(question);
+  return heap <= HEAP_BYTES && total <= ISOLATE_BYTES;
+}
+
+/**
+ * @param executor `runner`: gradients are computed elsewhere; `auto`: they may be
+ * @throws ApiError `rank_too_small` with the bytes that a rank would need
+ */
+export function checkMemory(question: MemoryQuestion, executor: ExecutorChoice): void {
   const { heap, replica, rows, total } = rankMemory(question);
-  if (heap <= HEAP_BYTES && total <= ISOLATE_BYTES) return;
+  if (fitsEdge(question)) return;
+  const elsewhere = total - heap;
+  if (executor !== "edge" && elsewhere <= ISOLATE_BYTES) return;
   const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+  if (executor !== "edge") {
+    throw new ApiError(
+      "rank_too_small",
+      `a rank would need about ${mb(elsewhere)} even with runners: ${mb(replica)} for weights, gradients and optimizer ` +
+        `state, ${mb(rows)} for rows; it has ${mb(ISOLATE_BYTES)}`,
+    );
+  }
   throw new ApiError(
     "rank_too_small",
     `a rank would need about ${mb(total)}: ${mb(heap)} for ONNX Runtime, ${mb(replica)} for weights, gradients and ` +

@@ -81,13 +81,19 @@ export class RankMeter {
     this.#isTold = false;
   }
 
-  figures(rank: number, step: number, bytesSent: number): RankFigures {
+  figures({
+    rank,
+    step,
+    executor,
+    bytesSent,
+  }: Pick<RankFigures, "rank" | "step" | "executor"> & { bytesSent: number }): RankFigures {
     const per = (milliseconds: number) =>
       this.#steps === 0 ? 0 : Math.round((milliseconds / this.#steps) * 100) / 100;
     const { total, compute, rows } = this.#times;
     return {
       rank,
       step,
+      executor,
       compute_ms: per(compute),
       allreduce_ms: per(Math.max(0, total - compute - rows)),
       wait_ms: per(rows),

@@ -10,6 +10,7 @@ import type { RankData } from "./rank-data.ts";
 import { RankMeter } from "./rank-meter.ts";
 import type { EvaluationRow, Membership, RankReport, ReportAnswer } from "./rank-protocol.ts";
 import { failureOf } from "./rank-failure.ts";
+import type { RankRunners } from "./rank-runners.ts";
 import type { TimedExecutor } from "./timed-executor.ts";
 import { endsEpoch, type TrainingPlan } from "./training-plan.ts";
 import type { TrainingObjects } from "./training-objects.ts";
@@ -33,6 +34,8 @@ export interface RankRunParts {
   bytesSent: () => number;
   /** Brings a report to the job, as often as it takes. */
   report: (report: RankReport) => Promise<ReportAnswer>;
+  /** Where gradients are computed elsewhere. */
+  runners: RankRunners | undefined;
   /** Ends transport and collective. */
   close: (reason: string) => void;
 }
@@ -57,6 +60,10 @@ export class RankRun {
 
   get generation(): number {
     return this.#parts.membership.generation;
+  }
+
+  get runners(): RankRunners | undefined {
+    return this.#parts.runners;
   }
 
   /** Resolves once `stop` is called. */
@@ -166,8 +173,11 @@ export class RankRun {
       correct: null,
       count: 0,
     };
+    let unchanged = false;
     for await (const batch of data.validation()) {
-      const { loss, correct, count } = await executor.evaluate(trainer.replica.vector, batch);
+      const { vector } = trainer.replica;
+      const { loss, correct, count } = await executor.evaluate(vector, batch, unchanged);
+      unchanged = true;
       row.lossSum += loss * count;
       if (correct !== undefined) row.correct = (row.correct ?? 0) + correct;
       row.count += count;
@@ -189,7 +199,7 @@ export class RankRun {
   }
 
   async #report(more: Pick<RankReport, "done" | "failure"> = {}): Promise<void> {
-    const { membership, bytesSent, report } = this.#parts;
+    const { membership, bytesSent, report, runners } = this.#parts;
     const metrics = this.#meter.rows();
     const evaluations = this.#evaluations;
     const stored = this.#stored;
@@ -197,7 +207,12 @@ export class RankRun {
       generation: membership.generation,
       rank: membership.rank,
       step: this.#step(),
-      figures: this.#meter.figures(membership.rank, this.#step(), bytesSent()),
+      figures: this.#meter.figures({
+        rank: membership.rank,
+        step: this.#step(),
+        executor: runners?.usedLast ?? "edge",
+        bytesSent: bytesSent(),
+      }),
       metrics,
       evaluations: [...evaluations],
       stored: [...stored],

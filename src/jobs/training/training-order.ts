@@ -5,6 +5,10 @@ import type { TrainingOptions } from "../../train/options.ts";
 export const MODES = ["sync", "async", "local_sgd"] as const;
 export type Mode = (typeof MODES)[number];
 
+/** Who computes gradients: the ranks, runners, or runners where there are some. */
+export const EXECUTORS = ["edge", "runner", "auto"] as const;
+export type ExecutorChoice = (typeof EXECUTORS)[number];
+
 export const MAX_WORLD_SIZE = 64;
 
 export interface AllreduceOptions {
@@ -58,6 +62,7 @@ export interface TrainingOrder {
   /** The numeric options, as they were given. */
   training: TrainingOptions;
   mode: ModeOptions;
+  executor: ExecutorChoice;
   data: DataOptions;
   /** Steps between two checkpoints in R2; absent: only the last. */
   checkpointEvery?: number | undefined;

@@ -11,6 +11,7 @@ export interface StoredGraph {
   name: string;
   /** Names the session that ranks of one isolate share. */
   sha256: string;
+  bytes: number;
   inputs: string[];
   outputs: string[];
 }
@@ -20,6 +21,9 @@ export interface TrainingPlan {
   worldSize: number;
   mode: PlannedMode;
   training: TrainingOptions;
+  /** Ranks may compute gradients themselves, and have runners do it where there are some. */
+  onEdge: boolean;
+  onRunners: boolean;
   layout: Layout;
   step: StoredGraph;
   evaluate: StoredGraph;
@@ -37,6 +41,11 @@ export interface TrainingPlan {
   localCheckpointEvery: number;
   checkpointEvery: number;
   checkpointsKept: number;
+}
+
+/** What a rank's task asks of its runner. */
+export function runnersNeeded({ step }: TrainingPlan, job: string) {
+  return { kind: "gradient" as const, group: job, needs: { model_bytes: step.bytes } };
 }
 
 /** Steps between two measurements, counted from 1; `last` is the step after which ranks measure. */

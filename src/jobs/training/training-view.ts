@@ -6,6 +6,8 @@ import type { TrainingOrder } from "./training-order.ts";
 export interface RankFigures {
   rank: number;
   step: number;
+  /** Who computed its last gradient: `edge`, the rank itself, or a runner's id. */
+  executor: string;
   /** Of one step, on average since the report before. */
   compute_ms: number;
   /** The rest of the step: the exchange, with waiting for the others. */

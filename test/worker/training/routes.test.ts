@@ -42,7 +42,6 @@ it.each<[string, Record<string, unknown>, number, string, RegExp]>([
   ["a pattern that fits nothing", { trainable: ["conv*"] }, 422, "unknown_name", /conv/],
   ["options that exclude each other", { lora: true, qat: true }, 422, "training_mismatch", /lora/],
   ["more ranks than rows", { validation: { fraction: 0.99 } }, 422, "training_mismatch", /rows/],
-  ["no runner", { executor: "runner" }, 422, "executor_not_available", /runner/],
 ])("%s is refused", async (_name, options, status, code, detail) => {
   const { train, call } = await newTraining();
   const refused = await train({ ...BRIEF, ...options });

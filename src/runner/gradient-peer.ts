@@ -1,0 +1,296 @@
+/**
+ * @file The rank's end of the line to a runner: asks for gradients, and takes nothing from it that is not what was asked
+ * for, whole and finite.
+ */
+import type { Batch, BatchLoss } from "../train/executor.ts";
+import type { Layout } from "../train/layout.ts";
+import { NonFiniteAnswer, type RemoteRunner } from "../train/remote-executor.ts";
+import {
+  FRAME,
+  frames,
+  type LinkRun,
+  LINK_CLOSE,
+  parseLinkText,
+  readFrame,
+  ToRank,
+  type ToRunner,
+  WINDOW_BYTES,
+} from "./gradient-link.ts";
+
+/** A WebSocket, as far as it is needed here. */
+export interface PeerLine {
+  send(message: string | Uint8Array<ArrayBuffer>): void;
+  close(code: number, reason: string): void;
+}
+
+/** The runner broke the rules of the line. */
+export class RunnerFault extends Error {
+  override readonly name = "RunnerFault";
+}
+
+export interface PeerOptions {
+  layout: Layout;
+  line: PeerLine;
+  /** Of the load, and of the first run of each kind, in which shaders are compiled. */
+  firstMs: number;
+  /** Of any other run. */
+  runMs: number;
+}
+
+interface Pending {
+  run: number;
+  /** Absent in an evaluation. */
+  into: Float32Array | undefined;
+  batch: Batch;
+  /** Elements. */
+  received: number;
+  answer: PromiseWithResolvers<BatchLoss>;
+}
+
+export class GradientPeer implements RemoteRunner {
+  readonly #options: PeerOptions;
+  readonly #ready = Promise.withResolvers<void>();
+  #pending: Pending | undefined;
+  #runs = 0;
+  /** Kinds of runs that were done. */
+  readonly #warm = new Set<LinkRun["what"]>();
+  /** Bytes of frames. */
+  #sent = 0;
+  #taken = 0;
+  #wake = () => {};
+  #error: Error | undefined;
+  /** The runner has a vector. */
+  #fed = false;
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+    const { entries, length } = options.layout;
+    const parts = entries.map(({ name, dims, offset, length: elements, gradient }) => ({
+      name,
+      dims,
+      offset,
+      length: elements,
+      gradient,
+    }));
+    this.#ready.promise.catch(() => undefined);
+    this.#say({ type: "begin", entries: parts, length });
+    void this.#within(options.firstMs, "ready", this.#ready.promise).catch(() => undefined);
+  }
+
+  /** Resolves once the runner can be asked. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Why it cannot be asked any more. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  async gradients(
+    vector: Float32Array,
+    batch: Batch,
+    into: Float32Array,
+    unchanged: boolean,
+  ): Promise<BatchLoss> {
+    return await this.#ask("gradients", vector, batch, into, unchanged);
+  }
+
+  async evaluate(vector: Float32Array, batch: Batch, unchanged: boolean): Promise<BatchLoss> {
+    return await this.#ask("evaluate", vector, batch, undefined, unchanged);
+  }
+
+  /** The rank is done: the runner may end its task. */
+  release(): void {
+    if (this.#error) return;
+    this.#say({ type: "release" });
+    this.#fail(new Error("the rank is done"));
+  }
+
+  /** Ends the line. */
+  close(code: number, reason: string): void {
+    this.#fail(new Error(reason));
+    try {
+      // RFC 6455: a reason has at most 123 bytes.
+      this.#options.line.close(code, reason.slice(0, 120));
+    } catch {
+      // It is closed already.
+    }
+  }
+
+  /** What the runner says. */
+  hear(data: unknown): void {
+    if (this.#error) return;
+    try {
+      if (typeof data === "string") this.#hearText(parseLinkText(ToRank, data));
+      else if (data instanceof ArrayBuffer) this.#hearFrame(data);
+      else throw new RangeError("link: a message is neither text nor bytes");
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const known = error instanceof NonFiniteAnswer;
+      this.#fail(known ? error : new RunnerFault(message));
+      this.close(LINK_CLOSE.refused, message);
+    }
+  }
+
+  /** The line ended. */
+  broke(reason: string): void {
+    this.#fail(new Error(`the line to the runner broke${reason && `: ${reason}`}`));
+  }
+
+  async #ask(
+    what: LinkRun["what"],
+    vector: Float32Array,
+    batch: Batch,
+    into: Float32Array | undefined,
+    unchanged: boolean,
+  ): Promise<BatchLoss> {
+    if (this.#error) throw this.#error;
+    if (this.#pending) throw new Error("link: one run at a time");
+    const { firstMs, runMs } = this.#options;
+    const run = ++this.#runs;
+    const answer = Promise.withResolvers<BatchLoss>();
+    answer.promise.catch(() => undefined);
+    this.#pending = { run, into, batch, received: 0, answer };
+    const limit = this.#warm.has(what) ? runMs : firstMs;
+    const sent = this.#send(run, what, vector, batch, !(unchanged && this.#fed));
+    sent.catch(() => undefined);
+    try {
+      const [loss] = await this.#within(limit, "answer", Promise.all([answer.promise, sent]));
+      this.#warm.add(what);
+      return loss;
+    } finally {
+      this.#pending = undefined;
+    }
+  }
+
+  async #send(
+    run: number,
+    what: LinkRun["what"],
+    vector: Float32Array,
+    { rows, seed, fields }: Batch,
+    withVector: boolean,
+  ): Promise<void> {
+    const { length } = this.#options.layout;
+    const batch = Object.entries(fields);
+    this.#say({
+      type: "run",
+      run,
+      what,
+      rows,
+      seed,
+      vector: withVector,
+      fields: batch.map(([name, { dataType, dims, bytes }]) => ({
+        name,
+        data_type: dataType,
+        dims,
+        bytes: bytes.length,
+      })),
+    });
+    for (const [index, [, { bytes }]] of batch.entries()) {
+      for (const frame of frames(FRAME.field, { run, index }, bytes)) await this.#sendFrame(frame);
+    }
+    if (!withVector) return;
+    const bytes = new Uint8Array(vector.buffer, vector.byteOffset, 4 * length);
+    for (const frame of frames(FRAME.vector, { run }, bytes)) await this.#sendFrame(frame);
+    this.#fed = true;
+  }
+
+  /** Not more at once than the line should hold. */
+  async #sendFrame(frame: Uint8Array<ArrayBuffer>): Promise<void> {
+    while (!this.#error && this.#sent - this.#taken > WINDOW_BYTES) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.#error) throw this.#error;
+    this.#sent += frame.length;
+    this.#options.line.send(frame);
+  }
+
+  #hearText(said: ToRank): void {
+    switch (said.type) {
+      case "ready":
+        return this.#ready.resolve();
+      case "took":
+        if (said.bytes < this.#taken || said.bytes > this.#sent) {
+          throw new RangeError(`link: ${said.bytes} bytes were taken, ${this.#sent} were sent`);
+        }
+        this.#taken = said.bytes;
+        return this.#wake();
+      case "failed":
+        return this.close(LINK_CLOSE.over, `the runner failed: ${said.message}`);
+      default:
+        return this.#done(said);
+    }
+  }
+
+  #hearFrame(data: ArrayBuffer): void {
+    const { type, run, offset, bytes } = readFrame(data);
+    const pending = this.#pending;
+    if (type !== FRAME.gradient || !pending?.into || run !== pending.run) {
+      throw new RangeError(`link: a frame of type ${type} for run ${run}, which is not under way`);
+    }
+    const { length } = this.#options.layout;
+    const { received, into } = pending;
+    if (offset !== 4 * received || bytes.length % 4 !== 0) {
+      throw new RangeError(
+        `link: ${bytes.length} bytes at ${offset} of the gradients, ${4 * received} is next`,
+      );
+    }
+    const count = bytes.length / 4;
+    if (received + count > length) {
+      throw new RangeError(`link: ${received + count} elements of gradients, there are ${length}`);
+    }
+    const values = new Float32Array(bytes.buffer, bytes.byteOffset, count);
+    // Differences are 0, or NaN for good: faster than a look at each.
+    let nothing = 0;
+    for (let i = 0; i < count; i++) {
+      const value = values[i] ?? 0;
+      nothing += value - value;
+    }
+    if (nothing !== 0) throw new NonFiniteAnswer(`a gradient of run ${run} is NaN or infinite`);
+    into.set(values, received);
+    pending.received = received + count;
+  }
+
+  #done({ run, loss, correct, count }: Extract<ToRank, { type: "done" }>): void {
+    const pending = this.#pending;
+    if (!pending || run !== pending.run) {
+      throw new RangeError(`link: run ${run} is done, which is not under way`);
+    }
+    const { into, received } = pending;
+    const { length } = this.#options.layout;
+    if (into && received !== length) {
+      throw new RangeError(`link: run ${run} is done with ${received} of ${length} elements`);
+    }
+    if (loss === null) throw new NonFiniteAnswer(`the loss of run ${run} is NaN or infinite`);
+    if (correct !== null && !(correct >= 0 && correct <= count)) {
+      throw new RangeError(`link: ${correct} of ${count} are said to be right`);
+    }
+    pending.answer.resolve({ loss, correct: correct ?? undefined, count });
+  }
+
+  #say(message: ToRunner): void {
+    this.#options.line.send(JSON.stringify(message));
+  }
+
+  #fail(error: Error): void {
+    this.#error ??= error;
+    this.#ready.reject(this.#error);
+    this.#pending?.answer.reject(this.#error);
+    this.#wake();
+  }
+
+  async #within<T>(limitMs: number, what: string, promise: Promise<T>): Promise<T> {
+    const timer = setTimeout(
+      () => this.close(LINK_CLOSE.over, `the runner gave no ${what} within ${limitMs} ms`),
+      limitMs,
+    );
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
