@@ -11,6 +11,8 @@ import { type RunnerView, runnerView } from "../src/jobs/runners/runner-view.ts"
 import { signTask } from "../src/jobs/runners/sign-task.ts";
 import type { TaskOrder, TaskOutcome, TaskProgress } from "../src/jobs/runners/task-order.ts";
 import { resultProblem } from "../src/jobs/runners/task-result.ts";
+import { pokeEvents } from "../src/jobs/webhooks/dispatch.ts";
+import { addEvent } from "../src/store/events.ts";
 import {
   CLOSE,
   FromRunner,
@@ -275,6 +277,15 @@ export class RunnerPool extends DurableObject<Env> {
     if (line.runner === null || this.#sockets.get(line.runner) !== socket) return;
     this.#sockets.delete(line.runner);
     this.#dispatcher.leave(line.runner, mayReturn);
+    if (mayReturn) this.ctx.waitUntil(this.#tellLost(line.runner));
+  }
+
+  async #tellLost(runner: string): Promise<void> {
+    const { name: workspace } = this.ctx.id;
+    if (workspace === undefined) return;
+    const info = this.#record.runner(runner)?.info;
+    await addEvent(this.env.DB, workspace, "runner.lost", { id: runner, object: "runner", info });
+    await pokeEvents(this.env, { workspace });
   }
 
   #close(socket: WebSocket | undefined, code: number, reason: string): void {

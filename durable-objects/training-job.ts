@@ -45,7 +45,7 @@ export class TrainingJob
   extends DurableObject<Env>
   implements JobObject<TrainingOrder>, ReportTarget
 {
-  readonly #ledger = new JobLedger<TrainingOrder, TrainingView>(this.ctx.storage, this.env.DB);
+  readonly #ledger = new JobLedger<TrainingOrder, TrainingView>(this.ctx.storage, this.env);
   readonly #record = new TrainingRecord(this.ctx.storage);
   #plan: TrainingPlan | undefined;
   #meter: ProgressMeter | undefined;

@@ -24,6 +24,7 @@ import { runnerTokens } from "./runner-tokens.ts";
 import { signedBlobs } from "./signed-blobs.ts";
 import { trainingJobs } from "./training-jobs.ts";
 import { uploads } from "./uploads.ts";
+import { webhookEndpoints } from "./webhook-endpoints.ts";
 
 export const api: OpenAPIHono<AppEnv> = createRouter();
 
@@ -51,6 +52,7 @@ for (const router of [
   runnerTokens,
   rankLinks,
   signedBlobs,
+  webhookEndpoints,
   reports,
   keys,
   health,
