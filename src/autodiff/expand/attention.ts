@@ -42,7 +42,7 @@ export function attention(c: Emitter, heads: Heads, form: AttentionForm): string
 }
 
 /** What masked scores get: far below every other, and finite, so that a row of nothing else is no NaN. */
-export const LOWEST = -1e9;
+const LOWEST = -1e9;
 
 /** [query time, key time]: 0 where the query may look. */
 function causalMask(c: Emitter, scores: string, offset: number): string {
