@@ -14,8 +14,9 @@ export function invalidRequest(
   target: string,
   known: readonly string[] = [],
 ): ApiError {
-  const errors = issues.flatMap((issue) => fieldErrors(issue, known));
-  const unknown = issues.some((issue) => issue.code === "unrecognized_keys");
+  const single = issues.flatMap((issue) => meant(issue));
+  const errors = single.flatMap((issue) => fieldErrors(issue, known));
+  const unknown = single.some((issue) => issue.code === "unrecognized_keys");
   const where = target === "json" ? "body" : target === "param" ? "path" : target;
   const detail = errors.map(({ path, message }) => (path ? `${path}: ${message}` : message));
   return new ApiError(
@@ -25,12 +26,30 @@ export function invalidRequest(
   );
 }
 
+/**
+ * Of a value that may have several forms, what is wrong with the form that was meant: the one of its type; what has
+ * the type of none stays one issue.
+ */
+function meant(issue: Issue): Issue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const isOther = ({ code, path }: Issue) =>
+    path.length === 0 && (code === "invalid_type" || code === "invalid_value");
+  const forms = issue.errors as Issue[][];
+  const form =
+    forms.find((issues) => !issues.some(isOther)) ??
+    forms.find((issues) => issues.every(({ code }) => code === "invalid_value"));
+  if (!form) return [issue];
+  return form.flatMap((inner) => meant({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
 function fieldErrors(issue: Issue, known: readonly string[]): FieldError[] {
   if (issue.code !== "unrecognized_keys") {
     return [{ path: pathText(issue.path), message: issue.message }];
   }
   return issue.keys.map((name) => {
-    const near = nearestNames(name, known, 2).map((candidate) => `"${candidate}"`);
+    // The known names are the body's own.
+    const among = issue.path.length === 0 ? known : [];
+    const near = nearestNames(name, among, 2).map((candidate) => `"${candidate}"`);
     const hint = near.length > 0 ? `; nearest: ${near.join(", ")}` : "";
     return {
       path: pathText([...issue.path, name]),
