@@ -1,6 +1,6 @@
 /** @file The body of POST /v1/training-jobs: names, types and plain bounds; what depends on the model is checked with it. */
 import { z } from "@hono/zod-openapi";
-import { EXECUTORS, MAX_WORLD_SIZE, MODES } from "../jobs/training/training-order.ts";
+import { EXECUTORS, MAX_WORLD_SIZE, METRICS, MODES } from "../jobs/training/training-order.ts";
 import {
   count,
   id,
@@ -39,12 +39,21 @@ const TrainingFields = z.strictObject({
     description: "Rows to measure on after each epoch: a share of the dataset, or another one.",
     example: { fraction: 0.1 },
   }),
+  metrics: z.array(z.enum(METRICS)).min(1).optional().openapi({
+    description:
+      "What is told of each epoch; default: the loss, and the accuracy where the loss is a classification.",
+  }),
   shuffle: z
     .boolean()
     .optional()
     .openapi({ description: "New order of the rows in each epoch; default true." }),
   loss: Loss.optional(),
   optimizer: Optimizer.optional(),
+  lr: z
+    .number()
+    .min(0)
+    .optional()
+    .openapi({ description: "The optimizer's learning rate, where `optimizer` is only a name." }),
   schedule: Schedule.optional(),
   clip_norm: z
     .number()
@@ -124,11 +133,14 @@ const TrainingFields = z.strictObject({
     .lt(1)
     .optional()
     .openapi({ description: "local_sgd, Nesterov; default 0.9." }),
-  executor: z.enum(EXECUTORS).optional().openapi({
-    description:
-      "Who computes gradients: `edge` (default), the service itself; `runner`, connected runners, one for each rank, " +
-      "which the training waits for; `auto`, runners as they come and go, else the service.",
-  }),
+  executor: z
+    .enum(EXECUTORS)
+    .optional()
+    .openapi({
+      description:
+        "Who computes gradients: `edge` (default), the service itself; `runner`, connected runners, one for each rank, " +
+        "which the training waits for; `auto`, runners as they come and go, else the service.",
+    }),
   checkpoint_every: count(1e9)
     .optional()
     .openapi({ description: "Steps between checkpoints that are kept; default: only the last." }),

@@ -1686,6 +1686,8 @@ export interface components {
                 /** @example dataset_7m3q1x */
                 dataset: string;
             };
+            /** @description What is told of each epoch; default: the loss, and the accuracy where the loss is a classification. */
+            metrics?: ("loss" | "accuracy")[];
             /** @description New order of the rows in each epoch; default true. */
             shuffle?: boolean;
             /**
@@ -1731,6 +1733,8 @@ export interface components {
                 ];
                 eps?: number;
             };
+            /** @description The optimizer's learning rate, where `optimizer` is only a name. */
+            lr?: number;
             /**
              * @description Of the learning rate, default constant; or an object of `type`, `warmup_steps`, `step_size`, `gamma`, `min_lr`.
              * @example cosine
