@@ -80,15 +80,14 @@ const lpPool: GradientRule = (c, node, [g = ""]) => {
   const [y = ""] = node.outputs;
   const p = intAttribute(node, "p", 2);
   const isZero = equal(c, y, 0);
-  const power = (value: string, exponent: number): string =>
-    exponent === 1 ? value : c.emit("Pow", [value, c.float(exponent)]);
-  const windows = poolWindows(c, node);
-  const each = where(c, isZero, 0, div(c, g, power(where(c, isZero, 1, y), p - 1)));
-  const spread = p === 1 ? where(c, isZero, 0, g) : each;
-  const sums = spreadOverWindows(c, spread, x, windows);
-  const magnitude = c.emit("Abs", [x]);
-  const local = p === 2 ? x : mul(c, c.emit("Sign", [x]), power(magnitude, p - 1));
-  return [mul(c, sums, local)];
+  /** value^(p − 1) */
+  const power = (value: string): string =>
+    p === 2 ? value : c.emit("Pow", [value, c.float(p - 1)]);
+  const each = p === 1 ? g : div(c, g, power(where(c, isZero, 1, y)));
+  const sums = spreadOverWindows(c, where(c, isZero, 0, each), x, poolWindows(c, node));
+  if (p === 2) return [mul(c, sums, x)];
+  const sign = c.emit("Sign", [x]);
+  return [mul(c, sums, p === 1 ? sign : mul(c, sign, power(c.emit("Abs", [x]))))];
 };
 
 const globalAveragePool: GradientRule = (c, node, [g = ""]) => {
