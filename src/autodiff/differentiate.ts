@@ -169,8 +169,7 @@ function lastUses(path: readonly Node[], open: Set<string>): Map<Node, string[]>
 function differentiateNode(graph: GradientGraph, node: Node): void {
   const outputGradients = node.outputs.map((name) => (name ? graph.gradient(name) : undefined));
   if (outputGradients.every((name) => name === undefined)) return;
-  graph.node = node;
-  const gradients = gradientRule(node)?.(graph, node, outputGradients) ?? [];
+  const gradients = graph.at(node, () => gradientRule(node)?.(graph, node, outputGradients)) ?? [];
   node.inputs.forEach((name, i) => {
     const gradient = gradients[i];
     if (gradient !== undefined && graph.needsGradient(name)) graph.contribute(name, gradient);
@@ -180,8 +179,10 @@ function differentiateNode(graph: GradientGraph, node: Node): void {
 function differentiateComposite(graph: GradientGraph, node: Node, composite: Composite): void {
   const gradient = graph.gradient(node.outputs[0] ?? "");
   if (gradient === undefined) return;
-  graph.node = node;
-  graph.contribute(composite.input, composite.gradient(graph, gradient));
+  graph.contribute(
+    composite.input,
+    graph.at(node, () => composite.gradient(graph, gradient)),
+  );
 }
 
 /** Gives each gradient its output's name, by renaming where one can, so that no bytes are copied. */

@@ -215,6 +215,17 @@ export class GraphEmitter implements Emitter {
     return result;
   }
 
+  /** Does a rule's work on a node; whatever it refuses names the node. */
+  at<T>(node: Node, work: () => T): T {
+    this.node = node;
+    try {
+      return work();
+    } catch (error) {
+      const isPlain = error instanceof RangeError && !error.message.startsWith("autodiff: ");
+      throw isPlain ? this.refusal(error.message) : error;
+    }
+  }
+
   refusal(reason: string): RangeError {
     return new RangeError(`autodiff: ${this.node ? nodeLabel(this.node) : "the model"}: ${reason}`);
   }

@@ -23,8 +23,7 @@ export function expandNodes(
 function expanded(graph: GradientGraph, node: Node): Node[] {
   const expand = expansion(node);
   if (!expand) return [node];
-  graph.node = node;
-  const outputs = expand(graph, node);
+  const outputs = graph.at(node, () => expand(graph, node));
   if (!outputs) return [node];
   const nodes = graph.nodes;
   graph.nodes = [];

@@ -213,6 +213,21 @@ test.each([
   await expect(attempt).rejects.toThrow(message);
 });
 
+test("an axis that is none is an error that names the node", async () => {
+  const norm = makeNode("LayerNormalization", ["h", "scale"], ["r"], {
+    name: "/norm",
+    attributes: [makeInt("axis", 9)],
+  });
+  const graph = twoLayers();
+  graph.graph.nodes.splice(1, 1, norm);
+  graph.graph.initializers.set("scale", makeFloat32("scale", [1, 1]));
+  graph.graph.valueInfos.push(valueInfo("r", 1, ["batch", 2]));
+  const attempt = differentiate(graph, { loss: "loss", parameters: ["first"] });
+  await expect(attempt).rejects.toThrow(
+    'autodiff: LayerNormalization "/norm": graph: axis 9 of rank 2',
+  );
+});
+
 test("an older opset and functions are refused: normalise comes first", async () => {
   const older = twoLayers();
   older.opsetImports = [{ domain: "", version: 17 }];
