@@ -21,7 +21,8 @@ import { benchModel } from "./models.ts";
 import { MEDIUM, SMALL, transformer, VERIFIED } from "./transformer.ts";
 
 const ROUNDS = 15;
-const WARM_UPS = 5;
+/** Until V8 has compiled the Worker and ONNX Runtime. */
+const WARM_UPS = 20;
 
 const wanted = process.argv.slice(3);
 const wants = (part: string): boolean => wanted.length === 0 || wanted.includes(part);
