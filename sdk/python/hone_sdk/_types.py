@@ -1,0 +1,1086 @@
+"""Made from openapi.yaml by npm run sdk; do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict, Union
+
+ProblemErrorsItem = TypedDict(
+    "ProblemErrorsItem",
+    {
+        "path": "str",
+        "message": "str",
+    },
+)
+
+Problem = TypedDict(
+    "Problem",
+    {
+        "type": "str",
+        "title": "str",
+        "status": "int",
+        "detail": "str",
+        "code": "Literal[\"invalid_request\", \"unknown_option\", \"invalid_json\", \"empty_body\", \"incomplete_body\", \"invalid_multipart\", \"invalid_cursor\", \"method_not_available\", \"unauthorized\", \"url_not_allowed\", \"not_found\", \"method_not_allowed\", \"length_required\", \"upgrade_required\", \"precondition_failed\", \"body_too_large\", \"unsupported_media_type\", \"range_not_satisfiable\", \"idempotency_key_in_progress\", \"idempotency_key_reused\", \"rate_limited\", \"last_key\", \"model_in_use\", \"job_already_finished\", \"upload_not_open\", \"upload_incomplete\", \"part_size_invalid\", \"not_onnx\", \"truncated\", \"malformed\", \"invalid_model\", \"limit_exceeded\", \"unsupported\", \"external_data\", \"unexpected_file\", \"invalid_samples\", \"not_a_dataset\", \"invalid_dataset\", \"dataset_too_large\", \"dataset_mismatch\", \"dataset_in_use\", \"no_executor\", \"task_failed\", \"external_data_not_run\", \"nothing_to_gain\", \"not_close_enough\", \"does_not_load\", \"unknown_name\", \"not_applicable\", \"result_has_external_data\", \"training_mismatch\", \"rank_too_small\", \"training_diverged\", \"training_failed\", \"url_fetch_failed\", \"gave_up\", \"internal_error\", \"storage_unavailable\", \"not_configured\", \"overloaded\"]",
+        "hint": "str",
+        "request_id": NotRequired["str"],
+        "errors": NotRequired["list[ProblemErrorsItem]"],
+        "offset": NotRequired["int"],
+        "report": NotRequired["dict[str, Any]"],
+    },
+)
+
+CompressForm = TypedDict(
+    "CompressForm",
+    {
+        "model": "str",
+        "samples": NotRequired["str"],
+    },
+)
+
+CompressionJobProgress = TypedDict(
+    "CompressionJobProgress",
+    {
+        "fraction": "float",
+        "doing": "str",
+    },
+)
+
+CompressionJobResult = TypedDict(
+    "CompressionJobResult",
+    {
+        "model_id": "str",
+        "report_id": "str",
+        "report": "ReportSummary",
+    },
+)
+
+CompressionJob = TypedDict(
+    "CompressionJob",
+    {
+        "id": "str",
+        "object": "Literal[\"job\"]",
+        "model_id": "str",
+        "options": "dict[str, Any]",
+        "state": "Literal[\"queued\", \"running\", \"succeeded\", \"failed\", \"canceled\"]",
+        "error": "Union[Problem, None]",
+        "created_at": "int",
+        "started_at": "Union[int, None]",
+        "finished_at": "Union[int, None]",
+        "operation": "Literal[\"quantize\", \"prune\"]",
+        "progress": "CompressionJobProgress",
+        "attempts": "int",
+        "result": "Union[CompressionJobResult, None]",
+    },
+)
+
+ReportSummary = TypedDict(
+    "ReportSummary",
+    {
+        "operation": "Literal[\"quantize\", \"prune\"]",
+        "method": "str",
+        "bytes_before": "int",
+        "bytes_after": "int",
+        "ratio": "float",
+        "verified": "bool",
+        "min_cosine": "Union[float, None]",
+        "min_sqnr_db": "Union[float, None]",
+        "changed": "int",
+        "kept": "int",
+    },
+)
+
+TrainingJobProgress = TypedDict(
+    "TrainingJobProgress",
+    {
+        "fraction": "float",
+        "doing": "str",
+        "step": "int",
+        "steps": "int",
+        "epoch": "int",
+        "loss": "Union[float, None]",
+        "samples_per_second": "Union[float, None]",
+        "bytes_reduced": "int",
+        "ranks": "list[RankFigures]",
+    },
+)
+
+TrainingJobResult = TypedDict(
+    "TrainingJobResult",
+    {
+        "model_id": "str",
+        "step": "int",
+        "metrics": "Any",
+    },
+)
+
+TrainingJob = TypedDict(
+    "TrainingJob",
+    {
+        "id": "str",
+        "object": "Literal[\"job\"]",
+        "model_id": "str",
+        "options": "dict[str, Any]",
+        "state": "Literal[\"queued\", \"running\", \"succeeded\", \"failed\", \"canceled\"]",
+        "error": "Union[Problem, None]",
+        "created_at": "int",
+        "started_at": "Union[int, None]",
+        "finished_at": "Union[int, None]",
+        "operation": "Literal[\"train\"]",
+        "dataset_id": "str",
+        "progress": "TrainingJobProgress",
+        "attempts": "int",
+        "metrics": "list[EpochMetrics]",
+        "checkpoint_step": "Union[int, None]",
+        "result": "Union[TrainingJobResult, None]",
+    },
+)
+
+RankFigures = TypedDict(
+    "RankFigures",
+    {
+        "rank": "int",
+        "step": "int",
+        "executor": "str",
+        "compute_ms": "float",
+        "allreduce_ms": "float",
+        "wait_ms": "float",
+        "staleness": "Union[int, None]",
+        "bytes_sent": "int",
+    },
+)
+
+EpochMetrics = TypedDict(
+    "EpochMetrics",
+    {
+        "epoch": "int",
+        "step": "int",
+        "loss": "float",
+        "accuracy": "Union[float, None]",
+        "validation_loss": "Union[float, None]",
+        "validation_accuracy": "Union[float, None]",
+    },
+)
+
+MeasurementJobProgress = TypedDict(
+    "MeasurementJobProgress",
+    {
+        "fraction": "float",
+        "doing": "str",
+    },
+)
+
+MeasurementJobResultResult = TypedDict(
+    "MeasurementJobResultResult",
+    {
+        "runs": "int",
+        "median_ms": "float",
+        "p90_ms": "float",
+        "min_ms": "float",
+        "load_ms": "float",
+    },
+)
+
+MeasurementJobResultOriginal = TypedDict(
+    "MeasurementJobResultOriginal",
+    {
+        "runs": "int",
+        "median_ms": "float",
+        "p90_ms": "float",
+        "min_ms": "float",
+        "load_ms": "float",
+    },
+)
+
+MeasurementJobResult = TypedDict(
+    "MeasurementJobResult",
+    {
+        "backend": "str",
+        "device": "str",
+        "result": "MeasurementJobResultResult",
+        "original": "Union[MeasurementJobResultOriginal, None]",
+    },
+)
+
+MeasurementJobResult1OutputsItem = TypedDict(
+    "MeasurementJobResult1OutputsItem",
+    {
+        "name": "str",
+        "cosine": "Union[float, None]",
+        "sqnr_db": "Union[float, None]",
+        "max_abs_error": "Union[float, None]",
+    },
+)
+
+MeasurementJobResult1 = TypedDict(
+    "MeasurementJobResult1",
+    {
+        "backend": "str",
+        "loaded": "bool",
+        "ran": "bool",
+        "reason": "Union[str, None]",
+        "min_cosine": "Union[float, None]",
+        "min_sqnr_db": "Union[float, None]",
+        "outputs": "list[MeasurementJobResult1OutputsItem]",
+    },
+)
+
+MeasurementJob = TypedDict(
+    "MeasurementJob",
+    {
+        "id": "str",
+        "object": "Literal[\"job\"]",
+        "model_id": "str",
+        "options": "dict[str, Any]",
+        "state": "Literal[\"queued\", \"running\", \"succeeded\", \"failed\", \"canceled\"]",
+        "error": "Union[Problem, None]",
+        "created_at": "int",
+        "started_at": "Union[int, None]",
+        "finished_at": "Union[int, None]",
+        "operation": "Literal[\"benchmark\", \"verify\"]",
+        "progress": "MeasurementJobProgress",
+        "attempts": "int",
+        "executor": "Union[str, None]",
+        "result": "Union[MeasurementJobResult, MeasurementJobResult1, None]",
+    },
+)
+
+QuantizeOptions = TypedDict(
+    "QuantizeOptions",
+    {
+        "method": NotRequired["Literal[\"auto\", \"dynamic\", \"static\", \"weight_only\", \"float16\", \"bfloat16\"]"],
+        "dtype": NotRequired["Literal[\"fp16\", \"q8\", \"int8\", \"uint8\", \"q4\", \"q4f16\", \"bnb4\", \"q2\", \"q2f16\", \"fp32\"]"],
+        "weight_type": NotRequired["Literal[\"qint8\", \"quint8\"]"],
+        "per_channel": NotRequired["bool"],
+        "reduce_range": NotRequired["bool"],
+        "nodes_to_quantize": NotRequired["list[str]"],
+        "nodes_to_exclude": NotRequired["list[str]"],
+        "op_types_to_quantize": NotRequired["list[str]"],
+        "bits": NotRequired["Literal[2, 4, 8]"],
+        "block_size": NotRequired["int"],
+        "is_symmetric": NotRequired["bool"],
+        "accuracy_level": NotRequired["int"],
+        "quant_format": NotRequired["Literal[\"QOperator\", \"QDQ\"]"],
+        "algorithm": NotRequired["Literal[\"rtn\", \"hqq\", \"bnb4\"]"],
+        "quant_type": NotRequired["Literal[\"nf4\", \"fp4\"]"],
+        "keep_io_types": NotRequired["Union[bool, list[str]]"],
+        "op_block_list": NotRequired["list[str]"],
+        "node_block_list": NotRequired["list[str]"],
+        "min_positive_val": NotRequired["float"],
+        "max_finite_val": NotRequired["float"],
+        "min_sqnr_db": NotRequired["float"],
+        "min_cosine": NotRequired["float"],
+        "verify": NotRequired["bool"],
+    },
+)
+
+PruneOptionsAmount1 = TypedDict(
+    "PruneOptionsAmount1",
+    {
+        "count": "int",
+    },
+)
+
+PruneOptionsAmountsValue1 = TypedDict(
+    "PruneOptionsAmountsValue1",
+    {
+        "count": "int",
+    },
+)
+
+PruneOptions = TypedDict(
+    "PruneOptions",
+    {
+        "method": NotRequired["Literal[\"l1_unstructured\", \"random_unstructured\", \"ln_structured\", \"random_structured\", \"global_unstructured\", \"n_m\"]"],
+        "amount": NotRequired["Union[float, PruneOptionsAmount1]"],
+        "amounts": NotRequired["dict[str, Union[float, PruneOptionsAmountsValue1]]"],
+        "n": NotRequired["Union[float, Literal[\"inf\", \"-inf\", \"fro\"]]"],
+        "dim": NotRequired["Union[int, Literal[\"output\", \"input\"]]"],
+        "pattern": NotRequired["str"],
+        "seed": NotRequired["int"],
+        "storage": NotRequired["Literal[\"dense\", \"sparse\"]"],
+        "nodes_to_prune": NotRequired["list[str]"],
+        "nodes_to_exclude": NotRequired["list[str]"],
+        "op_types": NotRequired["list[str]"],
+        "min_sqnr_db": NotRequired["float"],
+        "min_cosine": NotRequired["float"],
+        "verify": NotRequired["bool"],
+    },
+)
+
+ModelList = TypedDict(
+    "ModelList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[Model]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
+ModelExternalDataItem = TypedDict(
+    "ModelExternalDataItem",
+    {
+        "location": "str",
+        "bytes": "int",
+        "sha256": "str",
+    },
+)
+
+ModelLineage = TypedDict(
+    "ModelLineage",
+    {
+        "parent": "str",
+        "job": "str",
+        "operation": "str",
+        "options": "dict[str, Any]",
+        "dataset": NotRequired["str"],
+    },
+)
+
+Model = TypedDict(
+    "Model",
+    {
+        "id": "str",
+        "object": "Literal[\"model\"]",
+        "name": "str",
+        "sha256": "str",
+        "bytes": "int",
+        "opset": "Union[int, None]",
+        "opsets": "dict[str, int]",
+        "ir_version": "int",
+        "producer": "str",
+        "nodes": "int",
+        "parameters": "int",
+        "inputs": "list[Value]",
+        "outputs": "list[Value]",
+        "external_data": "list[ModelExternalDataItem]",
+        "job_id": "Union[str, None]",
+        "lineage": "Union[ModelLineage, None]",
+        "created_at": "int",
+    },
+)
+
+Value = TypedDict(
+    "Value",
+    {
+        "name": "str",
+        "type": "str",
+        "shape": "Union[list[Union[float, str, None]], None]",
+    },
+)
+
+ModelForm = TypedDict(
+    "ModelForm",
+    {
+        "model": "str",
+    },
+)
+
+ImportRequest = TypedDict(
+    "ImportRequest",
+    {
+        "url": "str",
+    },
+)
+
+BenchmarkRequest = TypedDict(
+    "BenchmarkRequest",
+    {
+        "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
+        "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
+        "original": NotRequired["str"],
+        "runs": NotRequired["int"],
+    },
+)
+
+VerifyRequest = TypedDict(
+    "VerifyRequest",
+    {
+        "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
+        "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
+        "original": "str",
+    },
+)
+
+GraphNodesItemAttributesItem = TypedDict(
+    "GraphNodesItemAttributesItem",
+    {
+        "name": "str",
+        "type": "str",
+        "value": NotRequired["Any"],
+    },
+)
+
+GraphNodesItem = TypedDict(
+    "GraphNodesItem",
+    {
+        "name": "str",
+        "op_type": "str",
+        "domain": "str",
+        "graph": "str",
+        "inputs": "list[str]",
+        "outputs": "list[str]",
+        "attributes": "list[GraphNodesItemAttributesItem]",
+    },
+)
+
+GraphInitializersItem = TypedDict(
+    "GraphInitializersItem",
+    {
+        "name": "str",
+        "graph": "str",
+        "data_type": "str",
+        "dims": "list[int]",
+        "bytes": "int",
+    },
+)
+
+Graph = TypedDict(
+    "Graph",
+    {
+        "object": "Literal[\"graph\"]",
+        "model_id": "str",
+        "inputs": "list[Value]",
+        "outputs": "list[Value]",
+        "node_count": "int",
+        "nodes": "list[GraphNodesItem]",
+        "initializer_count": "int",
+        "initializers": "list[GraphInitializersItem]",
+        "has_more": "bool",
+    },
+)
+
+UploadFilesItem = TypedDict(
+    "UploadFilesItem",
+    {
+        "location": "str",
+        "bytes": "int",
+        "parts": "list[UploadPart]",
+    },
+)
+
+Upload = TypedDict(
+    "Upload",
+    {
+        "id": "str",
+        "object": "Literal[\"upload\"]",
+        "name": "str",
+        "state": "Literal[\"open\", \"completing\", \"completed\", \"aborted\"]",
+        "files": "list[UploadFilesItem]",
+        "model_id": "Union[str, None]",
+        "created_at": "int",
+        "expires_at": "int",
+    },
+)
+
+UploadPart = TypedDict(
+    "UploadPart",
+    {
+        "number": "int",
+        "bytes": "int",
+    },
+)
+
+NewUploadRequest = TypedDict(
+    "NewUploadRequest",
+    {
+        "name": NotRequired["str"],
+    },
+)
+
+DatasetList = TypedDict(
+    "DatasetList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[Dataset]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
+Dataset = TypedDict(
+    "Dataset",
+    {
+        "id": "str",
+        "object": "Literal[\"dataset\"]",
+        "name": "str",
+        "format": "Literal[\"npz\", \"npy\", \"safetensors\", \"csv\", \"parquet\"]",
+        "fields": "list[DatasetField]",
+        "rows": "int",
+        "bytes": "int",
+        "sha256": "str",
+        "created_at": "int",
+    },
+)
+
+DatasetField = TypedDict(
+    "DatasetField",
+    {
+        "name": "str",
+        "dtype": "Literal[\"float32\", \"float64\", \"float16\", \"bfloat16\", \"uint8\", \"int8\", \"uint16\", \"int16\", \"uint32\", \"int32\", \"uint64\", \"int64\", \"bool\"]",
+        "shape": "list[int]",
+    },
+)
+
+DatasetForm = TypedDict(
+    "DatasetForm",
+    {
+        "dataset": "str",
+    },
+)
+
+DatasetImportRequest = TypedDict(
+    "DatasetImportRequest",
+    {
+        "url": "str",
+    },
+)
+
+DatasetRows = TypedDict(
+    "DatasetRows",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[dict[str, Any]]",
+        "start": "int",
+        "rows": "int",
+        "has_more": "bool",
+    },
+)
+
+JobList = TypedDict(
+    "JobList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[Job]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
+CheckpointList = TypedDict(
+    "CheckpointList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[Checkpoint]",
+    },
+)
+
+Checkpoint = TypedDict(
+    "Checkpoint",
+    {
+        "object": "Literal[\"checkpoint\"]",
+        "step": "int",
+        "bytes": "int",
+        "world_size": "int",
+        "created_at": "int",
+    },
+)
+
+TrainingCurveDataItem = TypedDict(
+    "TrainingCurveDataItem",
+    {
+        "step": "int",
+        "loss": "float",
+        "accuracy": "Union[float, None]",
+        "learning_rate": "float",
+    },
+)
+
+TrainingCurve = TypedDict(
+    "TrainingCurve",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[TrainingCurveDataItem]",
+    },
+)
+
+TrainingRequestInputsValue1 = TypedDict(
+    "TrainingRequestInputsValue1",
+    {
+        "field": "str",
+        "scale": NotRequired["float"],
+    },
+)
+
+TrainingRequestValidation = TypedDict(
+    "TrainingRequestValidation",
+    {
+        "fraction": "float",
+    },
+)
+
+TrainingRequestValidation1 = TypedDict(
+    "TrainingRequestValidation1",
+    {
+        "dataset": "str",
+    },
+)
+
+TrainingRequestLoss1 = TypedDict(
+    "TrainingRequestLoss1",
+    {
+        "type": "Union[Literal[\"cross_entropy\", \"binary_cross_entropy\", \"mse\", \"l1\", \"huber\", \"kl_divergence\"], str]",
+        "output": NotRequired["str"],
+        "from_logits": NotRequired["bool"],
+        "label_smoothing": NotRequired["float"],
+        "ignore_index": NotRequired["int"],
+        "class_axis": NotRequired["int"],
+        "delta": NotRequired["float"],
+    },
+)
+
+TrainingRequestOptimizer1 = TypedDict(
+    "TrainingRequestOptimizer1",
+    {
+        "type": "Literal[\"sgd\", \"adam\", \"adamw\", \"lion\"]",
+        "lr": NotRequired["float"],
+        "weight_decay": NotRequired["float"],
+        "no_decay": NotRequired["list[str]"],
+        "momentum": NotRequired["float"],
+        "dampening": NotRequired["float"],
+        "nesterov": NotRequired["bool"],
+        "betas": NotRequired["list[Any]"],
+        "eps": NotRequired["float"],
+    },
+)
+
+TrainingRequestSchedule1 = TypedDict(
+    "TrainingRequestSchedule1",
+    {
+        "type": "Literal[\"constant\", \"step\", \"cosine\", \"linear\"]",
+        "warmup_steps": NotRequired["int"],
+        "step_size": NotRequired["int"],
+        "gamma": NotRequired["float"],
+        "min_lr": NotRequired["float"],
+    },
+)
+
+TrainingRequestLora1 = TypedDict(
+    "TrainingRequestLora1",
+    {
+        "rank": NotRequired["int"],
+        "alpha": NotRequired["float"],
+        "target": NotRequired["list[str]"],
+    },
+)
+
+TrainingRequestQat1 = TypedDict(
+    "TrainingRequestQat1",
+    {
+        "activations": NotRequired["Literal[\"uint8\", \"int8\", \"none\"]"],
+        "per_channel": NotRequired["bool"],
+        "averaging": NotRequired["float"],
+        "op_types": NotRequired["list[Literal[\"Conv\", \"ConvTranspose\", \"Gemm\", \"MatMul\"]]"],
+        "nodes_to_exclude": NotRequired["list[str]"],
+    },
+)
+
+TrainingRequestTeacher = TypedDict(
+    "TrainingRequestTeacher",
+    {
+        "model": NotRequired["str"],
+        "field": NotRequired["str"],
+        "temperature": NotRequired["float"],
+        "from_logits": NotRequired["bool"],
+        "alpha": NotRequired["float"],
+    },
+)
+
+TrainingRequestAllreduce = TypedDict(
+    "TrainingRequestAllreduce",
+    {
+        "algorithm": NotRequired["Literal[\"direct\", \"ring\"]"],
+        "compression": NotRequired["Literal[\"none\", \"float16\", \"bfloat16\", \"int8\", \"top_k\"]"],
+    },
+)
+
+TrainingRequestResumeFrom = TypedDict(
+    "TrainingRequestResumeFrom",
+    {
+        "job": "str",
+        "step": "int",
+    },
+)
+
+TrainingRequest = TypedDict(
+    "TrainingRequest",
+    {
+        "model": NotRequired["str"],
+        "dataset": NotRequired["str"],
+        "name": NotRequired["str"],
+        "inputs": NotRequired["dict[str, Union[str, TrainingRequestInputsValue1]]"],
+        "label": NotRequired["str"],
+        "validation": NotRequired["Union[TrainingRequestValidation, TrainingRequestValidation1]"],
+        "metrics": NotRequired["list[Literal[\"loss\", \"accuracy\"]]"],
+        "shuffle": NotRequired["bool"],
+        "loss": NotRequired["Union[Literal[\"cross_entropy\", \"binary_cross_entropy\", \"mse\", \"l1\", \"huber\", \"kl_divergence\"], TrainingRequestLoss1]"],
+        "optimizer": NotRequired["Union[Literal[\"sgd\", \"adam\", \"adamw\", \"lion\"], TrainingRequestOptimizer1]"],
+        "lr": NotRequired["float"],
+        "schedule": NotRequired["Union[Literal[\"constant\", \"step\", \"cosine\", \"linear\"], TrainingRequestSchedule1]"],
+        "clip_norm": NotRequired["float"],
+        "accumulation_steps": NotRequired["int"],
+        "batch_size": NotRequired["int"],
+        "epochs": NotRequired["int"],
+        "steps": NotRequired["int"],
+        "seed": NotRequired["int"],
+        "trainable": NotRequired["list[str]"],
+        "frozen": NotRequired["list[str]"],
+        "lora": NotRequired["Union[bool, TrainingRequestLora1]"],
+        "keep_sparsity": NotRequired["bool"],
+        "qat": NotRequired["Union[bool, TrainingRequestQat1]"],
+        "teacher": NotRequired["TrainingRequestTeacher"],
+        "batch_normalization": NotRequired["Literal[\"train\", \"frozen\"]"],
+        "dropout": NotRequired["bool"],
+        "mode": NotRequired["Literal[\"sync\", \"async\", \"local_sgd\"]"],
+        "world_size": NotRequired["int"],
+        "allreduce": NotRequired["TrainingRequestAllreduce"],
+        "max_staleness": NotRequired["int"],
+        "local_steps": NotRequired["int"],
+        "outer_lr": NotRequired["float"],
+        "outer_momentum": NotRequired["float"],
+        "executor": NotRequired["Literal[\"edge\", \"runner\", \"auto\"]"],
+        "checkpoint_every": NotRequired["int"],
+        "resume_from": NotRequired["TrainingRequestResumeFrom"],
+    },
+)
+
+RunnerList = TypedDict(
+    "RunnerList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[Runner]",
+    },
+)
+
+Runner = TypedDict(
+    "Runner",
+    {
+        "id": "str",
+        "object": "Literal[\"runner\"]",
+        "state": "Literal[\"idle\", \"working\", \"draining\", \"starting\", \"gone\"]",
+        "info": "RunnerInfo",
+        "task_id": "Union[str, None]",
+        "tasks_done": "int",
+        "tasks_failed": "int",
+        "strikes": "int",
+        "busy_s": "float",
+        "connected_at": "int",
+        "last_seen_at": "int",
+    },
+)
+
+RunnerInfoAdapter = TypedDict(
+    "RunnerInfoAdapter",
+    {
+        "vendor": "str",
+        "architecture": "str",
+        "description": "str",
+        "features": "list[str]",
+        "max_buffer_bytes": "int",
+    },
+)
+
+RunnerInfo = TypedDict(
+    "RunnerInfo",
+    {
+        "name": "str",
+        "platform": "str",
+        "runtime": "str",
+        "backends": "list[Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]]",
+        "kinds": "list[Literal[\"gradient\", \"evaluate\", \"calibrate\", \"verify\", \"benchmark\"]]",
+        "adapter": "Union[RunnerInfoAdapter, None]",
+        "max_model_bytes": "int",
+    },
+)
+
+RunnerLogDataItem = TypedDict(
+    "RunnerLogDataItem",
+    {
+        "at": "float",
+        "runner": "Union[str, None]",
+        "task": "Union[str, None]",
+        "what": "str",
+    },
+)
+
+RunnerLog = TypedDict(
+    "RunnerLog",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[RunnerLogDataItem]",
+    },
+)
+
+RunnerToken = TypedDict(
+    "RunnerToken",
+    {
+        "id": "str",
+        "object": "Literal[\"runner_token\"]",
+        "name": "str",
+        "created_at": "int",
+        "expires_at": "int",
+        "revoked_at": "Union[int, None]",
+    },
+)
+
+NewRunnerTokenRequest = TypedDict(
+    "NewRunnerTokenRequest",
+    {
+        "name": NotRequired["str"],
+        "ttl_s": NotRequired["int"],
+    },
+)
+
+RunnerTokenList = TypedDict(
+    "RunnerTokenList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[RunnerToken]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
+WebhookEndpoint = TypedDict(
+    "WebhookEndpoint",
+    {
+        "id": "str",
+        "object": "Literal[\"webhook_endpoint\"]",
+        "url": "str",
+        "events": "list[Literal[\"job.queued\", \"job.running\", \"job.progress\", \"job.succeeded\", \"job.failed\", \"job.canceled\", \"model.created\", \"model.deleted\", \"runner.lost\", \"*\"]]",
+        "description": "str",
+        "disabled_reason": "Union[str, None]",
+        "created_at": "int",
+    },
+)
+
+NewWebhookEndpointRequest = TypedDict(
+    "NewWebhookEndpointRequest",
+    {
+        "url": "str",
+        "events": NotRequired["list[Literal[\"job.queued\", \"job.running\", \"job.progress\", \"job.succeeded\", \"job.failed\", \"job.canceled\", \"model.created\", \"model.deleted\", \"runner.lost\", \"*\"]]"],
+        "description": NotRequired["str"],
+    },
+)
+
+WebhookEndpointList = TypedDict(
+    "WebhookEndpointList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[WebhookEndpoint]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
+TestEvent = TypedDict(
+    "TestEvent",
+    {
+        "event_id": "str",
+    },
+)
+
+WebhookDeliveryList = TypedDict(
+    "WebhookDeliveryList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[WebhookDelivery]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
+WebhookDelivery = TypedDict(
+    "WebhookDelivery",
+    {
+        "id": "str",
+        "object": "Literal[\"webhook_delivery\"]",
+        "event_id": "str",
+        "type": "str",
+        "sequence": "int",
+        "state": "Literal[\"pending\", \"delivered\", \"failed\"]",
+        "attempts": "int",
+        "status": "Union[int, None]",
+        "error": "Union[str, None]",
+        "next_attempt_at": "Union[int, None]",
+        "created_at": "int",
+        "payload": "dict[str, Any]",
+    },
+)
+
+ReportVerificationOutputsItem = TypedDict(
+    "ReportVerificationOutputsItem",
+    {
+        "name": "str",
+        "data_type": "str",
+        "dims": "list[float]",
+        "cosine": "Union[float, None]",
+        "sqnr_db": "Union[float, None]",
+        "max_abs_error": "Union[float, None]",
+        "argmax_agreement": "Union[float, None]",
+        "equal": "Union[float, None]",
+    },
+)
+
+ReportVerification = TypedDict(
+    "ReportVerification",
+    {
+        "loaded": "bool",
+        "ran": "bool",
+        "reason": "Union[str, None]",
+        "runtime": "Union[str, None]",
+        "inputs": "Union[str, None]",
+        "min_cosine": "Union[float, None]",
+        "min_sqnr_db": "Union[float, None]",
+        "outputs": "list[ReportVerificationOutputsItem]",
+    },
+)
+
+ReportTriedItem = TypedDict(
+    "ReportTriedItem",
+    {
+        "method": "str",
+        "bytes": "Union[float, None]",
+        "min_sqnr_db": "Union[float, None]",
+        "min_cosine": "Union[float, None]",
+        "outcome": "Literal[\"chosen\", \"refused\", \"failed\"]",
+        "reason": "Union[str, None]",
+    },
+)
+
+ReportChangedItem = TypedDict(
+    "ReportChangedItem",
+    {
+        "name": "str",
+        "node": "str",
+        "method": "str",
+        "dims": "list[float]",
+        "from": "str",
+        "to": "str",
+        "bytes_before": "float",
+        "bytes_after": "float",
+        "sqnr_db": "Union[float, None]",
+    },
+)
+
+ReportKeptItem = TypedDict(
+    "ReportKeptItem",
+    {
+        "name": "str",
+        "reason": "str",
+    },
+)
+
+Report = TypedDict(
+    "Report",
+    {
+        "object": "Literal[\"report\"]",
+        "operation": "Literal[\"quantize\", \"prune\"]",
+        "method": "str",
+        "options": "dict[str, Any]",
+        "bytes_before": "int",
+        "bytes_after": "int",
+        "ratio": "float",
+        "verification": "ReportVerification",
+        "tried": "list[ReportTriedItem]",
+        "changed": "list[ReportChangedItem]",
+        "kept": "list[ReportKeptItem]",
+        "notes": "list[str]",
+    },
+)
+
+Key = TypedDict(
+    "Key",
+    {
+        "id": "str",
+        "object": "Literal[\"key\"]",
+        "name": "str",
+        "hint": "str",
+        "created_at": "int",
+    },
+)
+
+NewKeyRequest = TypedDict(
+    "NewKeyRequest",
+    {
+        "name": "str",
+    },
+)
+
+KeyList = TypedDict(
+    "KeyList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[Key]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
+Health = TypedDict(
+    "Health",
+    {
+        "status": "Literal[\"ok\", \"unavailable\"]",
+    },
+)
+
+Job = Union[CompressionJob, TrainingJob, MeasurementJob]
+NewRunnerToken = Any
+NewWebhookEndpoint = Any
+NewKey = Any
+
+__all__ = [
+    "BenchmarkRequest",
+    "Checkpoint",
+    "CheckpointList",
+    "CompressForm",
+    "CompressionJob",
+    "Dataset",
+    "DatasetField",
+    "DatasetForm",
+    "DatasetImportRequest",
+    "DatasetList",
+    "DatasetRows",
+    "EpochMetrics",
+    "Graph",
+    "Health",
+    "ImportRequest",
+    "Job",
+    "JobList",
+    "Key",
+    "KeyList",
+    "MeasurementJob",
+    "Model",
+    "ModelForm",
+    "ModelList",
+    "NewKey",
+    "NewKeyRequest",
+    "NewRunnerToken",
+    "NewRunnerTokenRequest",
+    "NewUploadRequest",
+    "NewWebhookEndpoint",
+    "NewWebhookEndpointRequest",
+    "Problem",
+    "PruneOptions",
+    "QuantizeOptions",
+    "RankFigures",
+    "Report",
+    "ReportSummary",
+    "Runner",
+    "RunnerInfo",
+    "RunnerList",
+    "RunnerLog",
+    "RunnerToken",
+    "RunnerTokenList",
+    "TestEvent",
+    "TrainingCurve",
+    "TrainingJob",
+    "TrainingRequest",
+    "Upload",
+    "UploadPart",
+    "Value",
+    "VerifyRequest",
+    "WebhookDelivery",
+    "WebhookDeliveryList",
+    "WebhookEndpoint",
+    "WebhookEndpointList",
+]
