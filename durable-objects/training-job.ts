@@ -298,10 +298,12 @@ export class TrainingJob
   /** Enters each epoch that all ranks have told of. */
   #tellEpochs(plan: TrainingPlan): void {
     for (;;) {
-      const { view } = this.#ledger.current();
+      const { order, view } = this.#ledger.current();
       const span = epochSpan(plan, view.metrics.length);
-      const metrics = span && this.#record.epoch(span, plan.worldSize);
-      if (!metrics) return;
+      const known = span && this.#record.epoch(span, plan.worldSize);
+      if (!known) return;
+      const hasAccuracy = order.metrics?.includes("accuracy") ?? true;
+      const metrics = hasAccuracy ? known : { ...known, accuracy: null, validation_accuracy: null };
       this.#ledger.keep({ metrics: [...view.metrics, metrics] });
       this.#ledger.tell("metrics", metrics);
     }

@@ -14,11 +14,14 @@ export const patterns = (description: string) =>
     .openapi({ description, example: ["fc*"] });
 export const count = (max: number) => z.number().int().min(1).max(max);
 
+const OutputLoss = z.templateLiteral(["output:", z.string().min(1)]);
+
 export const Loss = z
   .union([
     z.enum(LOSSES),
+    OutputLoss,
     z.strictObject({
-      type: z.union([z.enum(LOSSES), z.templateLiteral(["output:", z.string().min(1)])]),
+      type: z.union([z.enum(LOSSES), OutputLoss]),
       output: name.optional().openapi({ description: "Output that it reads; default the first." }),
       from_logits: z.boolean().optional(),
       label_smoothing: z.number().min(0).lt(1).optional(),

@@ -33,7 +33,7 @@ export function invalidRequest(
 function meant(issue: Issue): Issue[] {
   if (issue.code !== "invalid_union") return [issue];
   const isOther = ({ code, path }: Issue) =>
-    path.length === 0 && (code === "invalid_type" || code === "invalid_value");
+    path.length === 0 && ["invalid_type", "invalid_value", "invalid_format"].includes(code);
   const forms = issue.errors as Issue[][];
   const form =
     forms.find((issues) => !issues.some(isOther)) ??

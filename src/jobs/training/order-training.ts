@@ -152,6 +152,7 @@ function trainingOrder(
     },
     executor: shown.executor,
     data: { inputs: inputs as never, label, teacher: request.teacher?.field, validation, shuffle },
+    metrics: request.metrics,
     checkpointEvery: request.checkpoint_every,
     origin,
     shown,
@@ -174,7 +175,7 @@ function shownOptions(request: WholeRequest) {
 
 /** What is left when the options of data, mode and job are taken away. */
 function numericOptions(request: WholeRequest): TrainingOptions {
-  const { teacher } = request;
+  const { teacher, lr, optimizer = "adam" } = request;
   const {
     model: _model,
     dataset: _dataset,
@@ -183,6 +184,8 @@ function numericOptions(request: WholeRequest): TrainingOptions {
     label: _label,
     validation: _validation,
     shuffle: _shuffle,
+    metrics: _metrics,
+    lr: _lr,
     mode: _mode,
     world_size: _worldSize,
     allreduce: _allreduce,
@@ -197,5 +200,10 @@ function numericOptions(request: WholeRequest): TrainingOptions {
     ...numeric
   } = request;
   const { field: _field, ...taught } = teacher ?? {};
-  return { ...numeric, ...(teacher && { teacher: taught }) } as TrainingOptions;
+  const rated = typeof optimizer === "string" ? { type: optimizer } : optimizer;
+  return {
+    ...numeric,
+    optimizer: lr === undefined ? optimizer : { lr, ...rated },
+    ...(teacher && { teacher: taught }),
+  } as TrainingOptions;
 }

@@ -9,7 +9,7 @@ import { type BatchPlan, stepsPerEpoch } from "../../train/batches.ts";
 import { memoryEstimate } from "../../train/memory.ts";
 import { trainingSettings, type TrainingSettings } from "../../train/options.ts";
 import { buildStep } from "../../train/step-model.ts";
-import type { RowType, StepPlan, TrainingData } from "../../train/step-plan.ts";
+import { CORRECT, type RowType, type StepPlan, type TrainingData } from "../../train/step-plan.ts";
 import { type PlannedMode, plannedMode } from "./planned-mode.ts";
 import { checkMemory, fitsEdge } from "./rank-memory.ts";
 import type { TrainingOrder } from "./training-order.ts";
@@ -67,6 +67,10 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
         target: order.executor === "edge" ? "wasm" : "webgpu",
       }),
   );
+  const isClassification = step.evaluate.graph.outputs.some(({ name }) => name === CORRECT);
+  if (order.metrics?.includes("accuracy") && !isClassification) {
+    throw mismatch(`metrics: the loss is no classification, so there is no accuracy`);
+  }
   const estimate = await memoryEstimate(step, settings.batchSize);
   const question = {
     estimate,

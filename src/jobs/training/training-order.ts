@@ -11,6 +11,10 @@ export type ExecutorChoice = (typeof EXECUTORS)[number];
 
 export const MAX_WORLD_SIZE = 64;
 
+/** What is told of an epoch. */
+export const METRICS = ["loss", "accuracy"] as const;
+export type Metric = (typeof METRICS)[number];
+
 export interface AllreduceOptions {
   /** Absent: the faster one for the vector's length and the world size. */
   algorithm?: "direct" | "ring" | undefined;
@@ -64,6 +68,8 @@ export interface TrainingOrder {
   mode: ModeOptions;
   executor: ExecutorChoice;
   data: DataOptions;
+  /** Absent: all that there are. */
+  metrics?: Metric[] | undefined;
   /** Steps between two checkpoints in R2; absent: only the last. */
   checkpointEvery?: number | undefined;
   origin?: Origin | undefined;

@@ -208,3 +208,44 @@ it("checkpoints and curves belong to trainings", async () => {
   }
   expect((await call(`/v1/jobs/${json.id}/curve?points=0`)).status).toBe(400);
 });
+
+it("metrics are those that are asked for, where the loss has them", async () => {
+  const training = await newTraining();
+  const { train } = training;
+  const job = await over(training, (await train({ ...BRIEF, metrics: ["loss"] })).json.id);
+  expect(job.metrics[0]).toMatchObject({ loss: expect.any(Number), accuracy: null });
+  const [{ accuracy }] = (await over(training, (await train(BRIEF)).json.id)).metrics;
+  expect(accuracy).toBeGreaterThan(0);
+  const none = await train({ ...BRIEF, loss: "output:logits", metrics: ["accuracy"] });
+  expect(none.json).toMatchObject({ status: 422, code: "training_mismatch" });
+});
+
+it("a learning rate may stand beside the optimizer's name", async () => {
+  const training = await newTraining();
+  const ids = [
+    { optimizer: { type: "sgd", lr: 0.2 } },
+    { optimizer: "sgd", lr: 0.2 },
+    { optimizer: "sgd", lr: 0.1 },
+  ].map(async (options) => (await training.train({ ...BRIEF, ...options })).json.id);
+  const jobs = [];
+  for (const id of ids) jobs.push(await over(training, await id));
+  const [object, beside, other] = await Promise.all(
+    jobs.map(async (job) => await weights(training, job.result.model_id)),
+  );
+  expect(beside).toEqual(object);
+  expect(other).not.toEqual(object);
+});
+
+it("what is wrong inside an option is said with its path", async () => {
+  const { train } = await newTraining();
+  const answers = [
+    await train({ ...BRIEF, optimizer: { type: "adam", lr: "high" } }),
+    await train({ ...BRIEF, optimizer: { type: "adam", momentumm: 0.9 } }),
+    await train({ ...BRIEF, optimizer: "adan" }),
+  ];
+  expect(answers.map(({ json }) => [json.code, json.errors[0].path])).toEqual([
+    ["invalid_request", "optimizer.lr"],
+    ["unknown_option", "optimizer.momentumm"],
+    ["invalid_request", "optimizer"],
+  ]);
+});

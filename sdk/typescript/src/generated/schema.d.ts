@@ -1694,7 +1694,7 @@ export interface components {
              * @description Default cross_entropy; or an object of `type`, `output`, `from_logits`, `label_smoothing`, `ignore_index`, `class_axis`, `delta`. `output:NAME` takes an output of the model as the loss.
              * @example cross_entropy
              */
-            loss?: ("cross_entropy" | "binary_cross_entropy" | "mse" | "l1" | "huber" | "kl_divergence") | {
+            loss?: ("cross_entropy" | "binary_cross_entropy" | "mse" | "l1" | "huber" | "kl_divergence") | string | {
                 type: ("cross_entropy" | "binary_cross_entropy" | "mse" | "l1" | "huber" | "kl_divergence") | string;
                 /** @description Output that it reads; default the first. */
                 output?: string;
