@@ -17,9 +17,10 @@ export class GradientGraph extends GraphEmitter implements GradientContext {
 
   /** Adds a part of the gradient of `name`: at once, so that no part is kept for longer than it must be. */
   contribute(name: string, gradient: string): void {
-    const { shape } = this.type(name);
-    // The shape of a gradient is that of its value, which is often known better.
-    if (shape) this.setType(gradient, { ...this.type(gradient), shape });
+    const type = this.type(gradient);
+    // The shape of a gradient is that of its value, which is often known better; two values may share one gradient.
+    const shape = this.shape(name)?.map((dim, axis) => dim ?? type.shape?.[axis]);
+    if (shape) this.setType(gradient, { ...type, shape });
     const before = this.#sums.get(name);
     if (before === undefined) {
       this.#sums.set(name, gradient);
