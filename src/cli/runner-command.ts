@@ -9,6 +9,7 @@ interface Flags {
   token: string;
   name: string;
   backend?: Backend[];
+  dawn?: string[];
 }
 
 export function addRunnerCommand(program: Command): void {
@@ -25,20 +26,27 @@ export function addRunnerCommand(program: Command): void {
     .option(
       "--backend <name>",
       `${BACKENDS.slice(0, 3).join(", ")}; may be given more than once (default: all that are here)`,
-      (name: string, before: Backend[] = []) => {
+      (name: string, before: Backend[] | undefined) => {
         const parsed = Backend.safeParse(name);
-        if (parsed.success) return [...before, parsed.data];
+        if (parsed.success) return [...(before ?? []), parsed.data];
         throw new InvalidArgumentError(`it is one of ${BACKENDS.join(", ")}`);
       },
     )
-    .action(async ({ url, token, name, backend }: Flags) => {
+    .option(
+      "--dawn <switch>",
+      "of the WebGPU implementation; on a software adapter enable-dawn-features=disable_workgroup_init starts faster",
+      (each: string, before: string[] | undefined) => [...(before ?? []), each],
+    )
+    .action(async ({ url, token, name, backend, dawn }: Flags) => {
       // Native libraries, which the other commands need not load.
       const { nodeDevices } = await import("../runner/node-devices.ts");
       const { performOn } = await import("../runner/perform.ts");
-      const { devices, info, close } = await nodeDevices({
+      const machine = await nodeDevices({
         name,
         ...(backend ? { backends: backend } : {}),
+        ...(dawn ? { dawn } : {}),
       });
+      const { devices, info } = machine;
       console.error(
         `${name}: ${devices.map((each) => `${each.backend} (${each.name})`).join(", ")}`,
       );
@@ -61,7 +69,7 @@ export function addRunnerCommand(program: Command): void {
       } finally {
         process.off("SIGTERM", stop);
         process.off("SIGINT", stop);
-        close();
+        machine.close();
       }
     });
 }

@@ -82,6 +82,8 @@ export class Runner {
   readonly #ended = Promise.withResolvers<string>();
   #socket: WebSocket | undefined;
   #work: Work | undefined;
+  /** Of the work before, which may still be ending: a device does one thing at a time. */
+  #before: Promise<unknown> = Promise.resolve();
   #breaks = 0;
   #leaving = false;
   #status: RunnerStatus = {
@@ -214,7 +216,11 @@ export class Runner {
     const { id, kind } = task;
     this.#show({ state: "working", task: { id, kind, fraction: 0, doing: "beginning" } });
     try {
-      const result = await this.#options.perform(task, this.#kit(work));
+      await this.#before;
+      if (this.#work !== work) return;
+      const performed = this.#options.perform(task, this.#kit(work));
+      this.#before = performed.catch(() => undefined);
+      const result = await performed;
       work.outcome = { type: "done", ...holder(work), result };
     } catch (error) {
       if (this.#work !== work) return;

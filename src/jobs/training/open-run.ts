@@ -1,7 +1,6 @@
 /** @file A rank made ready: plan, replica, executor, rows and links, at the step that its generation begins from. */
 import { Arena } from "../../kernels/arena.ts";
 import kernels from "../../kernels/kernels.wasm";
-import type { HostTensor, Session } from "../../runtime/runtime.ts";
 import type { Executor } from "../../train/executor.ts";
 import type { Trainer } from "../../train/modes/trainer.ts";
 import { remoteExecutor } from "../../train/remote-executor.ts";
@@ -13,6 +12,7 @@ import type { Membership, RankReport, ReportAnswer, Start } from "./rank-protoco
 import { RankRunners } from "./rank-runners.ts";
 import { RankRun } from "./rank-run.ts";
 import { rankTrainer } from "./rank-trainer.ts";
+import { residentSession } from "./resident-session.ts";
 import { TimedExecutor } from "./timed-executor.ts";
 import type { RpcTransport } from "./rpc-transport.ts";
 import { TrainingObjects } from "./training-objects.ts";
@@ -29,6 +29,8 @@ export interface RunOptions {
 
 /** Scratch of the SIMD kernels, shared by the ranks of an isolate: nothing stays in it between calls. */
 const ARENA_BYTES = 8 << 20;
+/** Ranks wait so many times longer for one whose runner starts or is replaced, and tells that it is alive. */
+const RUNNERS_PATIENCE = 6;
 let sharedArena: Arena | undefined;
 
 /** @throws PeerError, and the storage's errors */
@@ -62,7 +64,7 @@ export async function openRun(
     executor,
     arena,
     beginning: await objects.getVector("beginning.f32"),
-    deadlineMs: Number(env.RANK_TIMEOUT_MS) / 2,
+    deadlineMs: Number(env.RANK_TIMEOUT_MS) * (plan.onRunners ? RUNNERS_PATIENCE : 0.5),
   });
   await restore(trainer, plan, start, checkpoints, objects);
   await transport.open();
@@ -77,6 +79,7 @@ export async function openRun(
     bytesSent,
     report,
     runners,
+    aliveMs: Number(env.RANK_TIMEOUT_MS) / 4,
     close: (reason) => {
       runners?.release(reason);
       close(reason);
@@ -119,20 +122,6 @@ function rankRunners(
     hasEdge: plan.onEdge,
     timeoutMs: Number(env.RANK_TIMEOUT_MS),
   });
-}
-
-/** A session that the ranks of this isolate share: it holds no state, since the weights go in with every run. */
-async function residentSession(objects: TrainingObjects, graph: StoredGraph): Promise<Session> {
-  const { edgeRuntime } = await import("../../runtime/edge.ts");
-  const runtime = edgeRuntime();
-  return {
-    inputNames: graph.inputs,
-    outputNames: graph.outputs,
-    run: async (feeds: Readonly<Record<string, HostTensor>>) =>
-      await runtime.runResident(graph.sha256, () => objects.getBytes(graph.name), feeds),
-    // It goes when others need the memory.
-    release: async () => undefined,
-  };
 }
 
 async function restore(

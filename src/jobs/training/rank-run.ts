@@ -36,6 +36,8 @@ export interface RankRunParts {
   report: (report: RankReport) => Promise<ReportAnswer>;
   /** Where gradients are computed elsewhere. */
   runners: RankRunners | undefined;
+  /** How often the job hears of this rank while a step on a runner takes long. */
+  aliveMs: number;
   /** Ends transport and collective. */
   close: (reason: string) => void;
 }
@@ -118,13 +120,34 @@ export class RankRun {
     const { batches, globalRows } = await data.step(step);
     const read = performance.now();
     const computed = executor.milliseconds;
-    const metrics = await trainer.step({ step, batches, globalRows });
+    const metrics = await this.#alive(trainer.step({ step, batches, globalRows }));
     const times = {
       total: performance.now() - start,
       compute: executor.milliseconds - computed,
       rows: read - start,
     };
     this.#meter.add(metrics, times, this.#counts());
+  }
+
+  /** Shaders that are compiled, or a runner that has to be found, take longer than a rank may be silent. */
+  async #alive<T>(work: Promise<T>): Promise<T> {
+    const { runners, aliveMs } = this.#parts;
+    if (!runners) return await work;
+    const tell = () => {
+      this.#tellAlive().catch((error: unknown) => console.warn(String(error)));
+    };
+    const timer = setInterval(tell, aliveMs);
+    try {
+      return await work;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  async #tellAlive(): Promise<void> {
+    const nothing = { metrics: [], evaluations: [], stored: [] };
+    const { goOn } = await this.#parts.report({ ...this.#figures(), ...nothing });
+    if (!goOn) this.stop("the job goes on without this generation");
   }
 
   /** In `sync` all ranks know the same sums. */
@@ -176,7 +199,8 @@ export class RankRun {
     let unchanged = false;
     for await (const batch of data.validation()) {
       const { vector } = trainer.replica;
-      const { loss, correct, count } = await executor.evaluate(vector, batch, unchanged);
+      const measured = executor.evaluate(vector, batch, unchanged);
+      const { loss, correct, count } = await this.#alive(measured);
       unchanged = true;
       row.lossSum += loss * count;
       if (correct !== undefined) row.correct = (row.correct ?? 0) + correct;
@@ -198,21 +222,22 @@ export class RankRun {
     // Others may still need this rank's answers: the job ends it.
   }
 
+  #figures(): Pick<RankReport, "generation" | "rank" | "step" | "figures"> {
+    const { membership, bytesSent, runners } = this.#parts;
+    const { generation, rank } = membership;
+    const step = this.#step();
+    const executor = runners?.usedLast ?? "edge";
+    const figures = this.#meter.figures({ rank, step, executor, bytesSent: bytesSent() });
+    return { generation, rank, step, figures };
+  }
+
   async #report(more: Pick<RankReport, "done" | "failure"> = {}): Promise<void> {
-    const { membership, bytesSent, report, runners } = this.#parts;
+    const { report } = this.#parts;
     const metrics = this.#meter.rows();
     const evaluations = this.#evaluations;
     const stored = this.#stored;
     const { goOn } = await report({
-      generation: membership.generation,
-      rank: membership.rank,
-      step: this.#step(),
-      figures: this.#meter.figures({
-        rank: membership.rank,
-        step: this.#step(),
-        executor: runners?.usedLast ?? "edge",
-        bytesSent: bytesSent(),
-      }),
+      ...this.#figures(),
       metrics,
       evaluations: [...evaluations],
       stored: [...stored],

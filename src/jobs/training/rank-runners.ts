@@ -31,7 +31,7 @@ export interface RankRunnersParts {
   layout: Layout;
   /** The rank may compute itself. */
   hasEdge: boolean;
-  /** A rank that is silent for so long is given up, by its job and its peers. */
+  /** What limits follow from. */
   timeoutMs: number;
 }
 
@@ -70,7 +70,7 @@ export class RankRunners implements RunnerSource {
     // Whoever computes itself meanwhile goes on until the line is there.
     const isPatient = !hasEdge || this.#askAgainAt === 0;
     // Within the time in which the others wait for this rank.
-    const until = started + timeoutMs / 4;
+    const until = started + (hasEdge ? timeoutMs / 4 : timeoutMs);
     for (;;) {
       if (this.#ended !== undefined) throw new Error(this.#ended);
       const current = this.#current;
@@ -82,7 +82,7 @@ export class RankRunners implements RunnerSource {
         this.#askAgainAt = Math.max(this.#askAgainAt, Date.now() + PAUSE_MS);
         return this.#useEdge();
       }
-      if (Date.now() >= until) throw new Error(`no runner came within ${timeoutMs / 4} ms`);
+      if (Date.now() >= until) throw new Error(`no runner came within ${timeoutMs} ms`);
       await Promise.race([this.#arrival.promise, scheduler.wait(LOOK_MS)]);
     }
   }
@@ -116,8 +116,8 @@ export class RankRunners implements RunnerSource {
     const peer = new GradientPeer({
       layout,
       line: socket as never,
-      firstMs: timeoutMs / 2,
-      runMs: timeoutMs / 4,
+      firstMs: 4 * timeoutMs,
+      runMs: timeoutMs / 2,
     });
     const current: Current = { peer, lease, runner, isReady: false };
     this.#current = current;
