@@ -60,5 +60,5 @@ it("events of before a SIGKILL arrive after the next start, with their numbers",
   await second.kill();
   receiver.close();
   await rm(dataDir, { recursive: true, force: true });
-  expect(received.map(({ sequence }) => sequence).sort()).toEqual([1, 2, 3, 4, 5]);
+  expect(received.map(({ sequence }) => sequence).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5]);
 });

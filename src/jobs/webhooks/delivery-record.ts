@@ -128,7 +128,7 @@ export class DeliveryRecord {
     );
     return [...rows].map((row) => ({
       ...row,
-      id: `whd_${String(row["number"])}`,
+      id: `whd_${Number(row["number"])}`,
     })) as unknown as Delivery[];
   }
 }

@@ -33,7 +33,7 @@ export function payloadOf({ id, type, createdAt, data }: WebhookEvent, sequence:
   const whole = JSON.stringify({ id, type, timestamp, sequence, data });
   if (new TextEncoder().encode(whole).length <= MAX_DATA_BYTES) return whole;
   const plain = Object.entries(data as Record<string, unknown>).filter(
-    ([, value]) => typeof value !== "object" && String(value).length < 500,
+    ([, value]) => typeof value !== "object" && JSON.stringify(value).length < 500,
   );
   return JSON.stringify({
     id,
