@@ -7,6 +7,11 @@ interface __BaseEnv_Env {
 	RATE_LIMIT: RateLimit;
 	REQUESTS_PER_MINUTE: string;
 	MAX_BODY_BYTES: string;
+	MAX_STORED_BYTES: string;
+	CORS_ORIGINS: string;
+	LOG_REQUESTS: string;
+	METRICS_TOKEN: string;
+	USAGE_DELAY_MS: string;
 	DNS_OVER_HTTPS_URL: string;
 	ALLOW_LOOPBACK: string;
 	SIGNING_SECRET: string;
@@ -31,7 +36,7 @@ type StringifyValues<EnvType extends Record<string, unknown>> = {
 	[Binding in keyof EnvType]: EnvType[Binding] extends string ? EnvType[Binding] : string;
 };
 declare namespace NodeJS {
-	interface ProcessEnv extends StringifyValues<Pick<Cloudflare.Env, "REQUESTS_PER_MINUTE" | "MAX_BODY_BYTES" | "DNS_OVER_HTTPS_URL" | "ALLOW_LOOPBACK" | "SIGNING_SECRET" | "WEBHOOK_PAUSES_S" | "RANK_TIMEOUT_MS">> {}
+	interface ProcessEnv extends StringifyValues<Pick<Cloudflare.Env, "REQUESTS_PER_MINUTE" | "MAX_BODY_BYTES" | "MAX_STORED_BYTES" | "CORS_ORIGINS" | "LOG_REQUESTS" | "METRICS_TOKEN" | "USAGE_DELAY_MS" | "DNS_OVER_HTTPS_URL" | "ALLOW_LOOPBACK" | "SIGNING_SECRET" | "WEBHOOK_PAUSES_S" | "RANK_TIMEOUT_MS">> {}
 }
 declare module "*.wasm" {
 	const value: WebAssembly.Module;

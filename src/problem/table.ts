@@ -81,6 +81,11 @@ export const PROBLEMS = {
     "The URL may not be imported",
     "Use a public http(s) address, or upload the bytes.",
   ),
+  insufficient_scope: kind(
+    403,
+    "The key may not do this",
+    "Use a key with the scope that `detail` names; POST /v1/keys makes one.",
+  ),
   not_found: kind(404, "Not found", "Check the id and the workspace that the key belongs to."),
   method_not_allowed: kind(
     405,

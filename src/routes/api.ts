@@ -4,6 +4,7 @@ import { authenticate } from "./auth.ts";
 import { compressions } from "./compress.ts";
 import type { AppEnv } from "./context.ts";
 import { createRouter } from "./context.ts";
+import { allowOrigins } from "./cors.ts";
 import { datasetRows } from "./dataset-rows.ts";
 import { datasets } from "./datasets.ts";
 import { addDocs } from "./docs.ts";
@@ -30,7 +31,7 @@ export const api: OpenAPIHono<AppEnv> = createRouter();
 
 api.onError(onError);
 api.notFound(onNotFound((path) => allowedMethods(path)));
-api.use(identify, authenticate, limitRate);
+api.use(identify, allowOrigins, authenticate, limitRate);
 
 api.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
   type: "http",

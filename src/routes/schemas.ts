@@ -43,9 +43,9 @@ function problemExample(status: number) {
 
 type ProblemStatus = (typeof PROBLEMS)[ProblemCode]["status"];
 
-/** The problems of one route; 401, 429 and 500 belong to every one. */
+/** The problems of one route; 401, 403, 429 and 500 belong to every one. */
 export function problems<S extends ProblemStatus>(...statuses: S[]) {
-  return problemsOnly<S | 401 | 429 | 500>(401, 429, 500, ...statuses);
+  return problemsOnly<S | 401 | 403 | 429 | 500>(401, 403, 429, 500, ...statuses);
 }
 
 /** Those of a route that is open to all. */

@@ -3,18 +3,46 @@ import { newId, sha256Hex } from "./id.ts";
 import type { Page, PageRequest } from "./page.ts";
 import { page } from "./page.ts";
 
+/** `read`: GET and HEAD; `write`: everything else; `admin`: keys, endpoints of webhooks, the audit log, the workspace. */
+export const SCOPES = ["read", "write", "admin"] as const;
+export type Scope = (typeof SCOPES)[number];
+
 export interface ApiKey {
   id: string;
   name: string;
   /** The first characters, to tell keys apart. */
   hint: string;
+  scopes: Scope[];
   created_at: number;
+  expires_at: number | null;
+  /** To the minute. */
+  last_used_at: number | null;
 }
 
 export interface KeyOwner {
   keyId: string;
   workspace: string;
+  scopes: Scope[];
+  expiresAt: number | null;
+  lastUsedAt: number | null;
 }
+
+export interface NewApiKey {
+  name: string;
+  scopes?: readonly Scope[];
+  /** Unix milliseconds. */
+  expiresAt?: number | undefined;
+}
+
+type Row = Omit<ApiKey, "scopes"> & { scopes: string };
+
+const COLUMNS = "id, name, hint, scopes, created_at, expires_at, last_used_at";
+/** The last use is written at most this often. */
+const USE_MS = 60_000;
+
+const scopesOf = (text: string) => text.split(",") as Scope[];
+const fromRow = (row: Row): ApiKey => ({ ...row, scopes: scopesOf(row.scopes) });
+const hintOf = (secret: string) => `${secret.slice(0, 9)}…`;
 
 /** A fresh key: `hone_` and 32 random bytes in base64url. */
 export function newSecret(): string {
@@ -30,29 +58,80 @@ export function randomSecret(prefix: string): string {
     .replaceAll("=", "")}`;
 }
 
+/** The key that `secret` is, or was before a rotation whose grace is not over; an expired one too. */
 export async function findKey(db: D1Database, secret: string): Promise<KeyOwner | undefined> {
   const row = await db
-    .prepare("SELECT id, workspace_id FROM keys WHERE hash = ?")
-    .bind(await sha256Hex(secret))
-    .first<{ id: string; workspace_id: string }>();
-  return row ? { keyId: row.id, workspace: row.workspace_id } : undefined;
+    .prepare(
+      `SELECT id, workspace_id, scopes, expires_at, last_used_at FROM keys
+       WHERE hash = ?1 OR (previous_hash = ?1 AND previous_until > ?2)`,
+    )
+    .bind(await sha256Hex(secret), Date.now())
+    .first<Row & { workspace_id: string }>();
+  if (!row) return undefined;
+  return {
+    keyId: row.id,
+    workspace: row.workspace_id,
+    scopes: scopesOf(row.scopes),
+    expiresAt: row.expires_at,
+    lastUsedAt: row.last_used_at,
+  };
+}
+
+/** Writes that the key is in use, unless that was written within the last minute. */
+export async function touchKey(db: D1Database, { keyId, lastUsedAt }: KeyOwner): Promise<void> {
+  const now = Date.now();
+  if (lastUsedAt !== null && now - lastUsedAt < USE_MS) return;
+  await db
+    .prepare("UPDATE keys SET last_used_at = ?1 WHERE id = ?2 AND coalesce(last_used_at, 0) <= ?3")
+    .bind(now, keyId, now - USE_MS)
+    .run();
 }
 
 /** Stores `secret`'s hash for `workspace`; the secret itself is not kept anywhere. */
 export async function addKey(
   db: D1Database,
   workspace: string,
-  name: string,
+  { name, scopes = SCOPES, expiresAt }: NewApiKey,
   secret: string,
 ): Promise<ApiKey> {
-  const key = { id: newId("key"), name, hint: `${secret.slice(0, 9)}…`, created_at: Date.now() };
+  const key: ApiKey = {
+    id: newId("key"),
+    name,
+    hint: hintOf(secret),
+    scopes: [...scopes],
+    created_at: Date.now(),
+    expires_at: expiresAt ?? null,
+    last_used_at: null,
+  };
   await db
     .prepare(
-      "INSERT INTO keys (id, workspace_id, name, hash, hint, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+      `INSERT INTO keys (id, workspace_id, name, hash, hint, scopes, created_at, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     )
-    .bind(key.id, workspace, name, await sha256Hex(secret), key.hint, key.created_at)
+    .bind(
+      key.id,
+      workspace,
+      name,
+      await sha256Hex(secret),
+      key.hint,
+      key.scopes.join(),
+      key.created_at,
+      key.expires_at,
+    )
     .run();
   return key;
+}
+
+export async function readKey(
+  db: D1Database,
+  workspace: string,
+  id: string,
+): Promise<ApiKey | undefined> {
+  const row = await db
+    .prepare(`SELECT ${COLUMNS} FROM keys WHERE workspace_id = ? AND id = ?`)
+    .bind(workspace, id)
+    .first<Row>();
+  return row ? fromRow(row) : undefined;
 }
 
 export async function listKeys(
@@ -60,15 +139,37 @@ export async function listKeys(
   workspace: string,
   request: PageRequest,
 ): Promise<Page<ApiKey>> {
-  return await page<ApiKey>(
+  const { rows, next } = await page<Row>(
     db,
-    "SELECT id, name, hint, created_at FROM keys WHERE workspace_id = ?",
+    `SELECT ${COLUMNS} FROM keys WHERE workspace_id = ?`,
     [workspace],
     request,
   );
+  return { rows: rows.map(fromRow), next };
 }
 
-/** Deletes a key, unless it is the workspace's last one: that would lock everybody out. */
+/**
+ * Gives the key `secret` in place of its own, which works for `graceMs` longer; one from a rotation before does not.
+ * False when the workspace has no such key.
+ */
+export async function rotateKey(
+  db: D1Database,
+  workspace: string,
+  id: string,
+  secret: string,
+  graceMs: number,
+): Promise<boolean> {
+  const { meta } = await db
+    .prepare(
+      `UPDATE keys SET previous_hash = iif(?1 > 0, hash, NULL), previous_until = ?2, hash = ?3, hint = ?4
+       WHERE id = ?5 AND workspace_id = ?6`,
+    )
+    .bind(graceMs, Date.now() + graceMs, await sha256Hex(secret), hintOf(secret), id, workspace)
+    .run();
+  return meta.changes > 0;
+}
+
+/** Deletes a key, unless no other could make keys after it for good: that would lock everybody out. */
 export async function deleteKey(
   db: D1Database,
   workspace: string,
@@ -76,17 +177,14 @@ export async function deleteKey(
 ): Promise<"deleted" | "not_found" | "last_key"> {
   const { meta } = await db
     .prepare(
-      `DELETE FROM keys WHERE id = ?1 AND workspace_id = ?2
-       AND (SELECT count(*) FROM keys WHERE workspace_id = ?2) > 1`,
+      `DELETE FROM keys WHERE id = ?1 AND workspace_id = ?2 AND EXISTS
+       (SELECT 1 FROM keys other WHERE other.workspace_id = ?2 AND other.id <> ?1
+        AND other.expires_at IS NULL AND instr(other.scopes, 'admin') > 0)`,
     )
     .bind(id, workspace)
     .run();
   if (meta.changes > 0) return "deleted";
-  const row = await db
-    .prepare("SELECT 1 FROM keys WHERE id = ? AND workspace_id = ?")
-    .bind(id, workspace)
-    .first();
-  return row ? "last_key" : "not_found";
+  return (await readKey(db, workspace, id)) ? "last_key" : "not_found";
 }
 
 /** Makes sure that `secret` opens the workspace `id`; for the first start of a service. */
@@ -108,7 +206,7 @@ export async function ensureKey(
         workspace.id,
         "first",
         await sha256Hex(secret),
-        `${secret.slice(0, 9)}…`,
+        hintOf(secret),
         Date.now(),
       ),
   ]);

@@ -64,7 +64,7 @@ export async function call(path: string, init: CallInit = {}): Promise<Answer> {
     headers: response.headers,
     bytes,
     text,
-    json: isJson ? JSON.parse(text) : undefined,
+    json: isJson && text ? JSON.parse(text) : undefined,
   };
 }
 
