@@ -75,7 +75,7 @@ export interface CollectiveOptions {
   readonly algorithm?: "direct" | "ring";
   /**
    * Least bytes of float32 in one message of a longer vector; less than twice as many is the most. The same on all
-   * ranks. Default 1 MiB, less for `direct` among more than 5 ranks.
+   * ranks. Default 1 MiB, less for `direct` among more than 5 ranks, 8 MiB where all read each other's memory.
    */
   readonly chunkBytes?: number;
   /** An operation that sees no message for so long fails as `silent` (default 30,000). */

@@ -1,4 +1,5 @@
 /** @file The collective of one rank, from a transport and an algorithm. */
+import { none } from "./codecs/none.ts";
 import { barrier } from "./barrier.ts";
 import { broadcast } from "./broadcast.ts";
 import type { Collective, CollectiveOptions, EncodingOptions } from "./collective.ts";
@@ -6,7 +7,7 @@ import { type Algorithm, chooseAlgorithm } from "./choose.ts";
 import * as direct from "./direct.ts";
 import { Group, type Step } from "./group.ts";
 import * as ring from "./ring.ts";
-import { defaultChunkBytes } from "./segments.ts";
+import { defaultChunkBytes, LENT_CHUNK_BYTES } from "./segments.ts";
 import { systemClock } from "./transport.ts";
 
 const DEADLINE_MS = 30_000;
@@ -29,18 +30,23 @@ export function createCollective({
   if (!(deadlineMs > 0)) throw new RangeError(`collectives: a deadline of ${deadlineMs} ms`);
   const group = new Group({ transport, arena, deadlineMs, clock });
   const alone = group.worldSize === 1;
-  const chunkLength = (chosen: Algorithm) =>
-    Math.floor((chunkBytes ?? defaultChunkBytes(chosen, group.worldSize)) / 4);
+  /** Alike on all ranks: each reads all others' memory, or none does. */
+  const chunkLength = (chosen: Algorithm, { codec = none }: EncodingOptions) => {
+    const lent = codec.lossless && group.peers.every((peer) => transport.lends(peer));
+    const least = lent ? LENT_CHUNK_BYTES : defaultChunkBytes(chosen, group.worldSize);
+    return Math.floor((chunkBytes ?? least) / 4);
+  };
   /** Performs an operation by the algorithm for a vector of that length, unless this rank is alone. */
   const perform = async (
     name: string,
     { byteLength }: Float32Array,
+    options: EncodingOptions,
     work: (step: Step, algorithms: typeof direct | typeof ring) => Promise<void>,
   ) => {
     if (alone) return;
     const chosen = algorithm ?? chooseAlgorithm(group.worldSize, byteLength);
     const algorithms = chosen === "ring" ? ring : direct;
-    await group.perform(name, chunkLength(chosen), (step) => work(step, algorithms));
+    await group.perform(name, chunkLength(chosen, options), (step) => work(step, algorithms));
   };
   return {
     rank: group.rank,
@@ -49,22 +55,28 @@ export function createCollective({
     segment: (length, rank) => group.segment(length, rank),
     async reduceScatter(vector, options) {
       checkResidual(vector, options);
-      await perform("reduceScatter", vector, (step, by) => by.reduceScatter(step, vector, options));
+      await perform("reduceScatter", vector, options, (step, by) =>
+        by.reduceScatter(step, vector, options),
+      );
       return group.segment(vector.length);
     },
     async allgather(vector, options = {}) {
       checkResidual(vector, options);
-      await perform("allgather", vector, (step, by) => by.allgather(step, vector, options));
+      await perform("allgather", vector, options, (step, by) =>
+        by.allgather(step, vector, options),
+      );
     },
     async allreduce(vector, options) {
       checkResidual(vector, options);
-      await perform("allreduce", vector, (step, by) => by.allreduce(step, vector, options));
+      await perform("allreduce", vector, options, (step, by) =>
+        by.allreduce(step, vector, options),
+      );
     },
     async broadcast(vector, root) {
       if (!(Number.isInteger(root) && root >= 0 && root < group.worldSize)) {
         throw new RangeError(`collectives: root ${root} of ${group.worldSize} ranks`);
       }
-      await perform("broadcast", vector, (step) => broadcast(step, vector, root));
+      await perform("broadcast", vector, {}, (step) => broadcast(step, vector, root));
     },
     async barrier() {
       if (!alone) await group.perform("barrier", 1, barrier);

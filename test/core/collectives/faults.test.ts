@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Collective } from "../../../src/collectives/collective.ts";
 import { createCollective } from "../../../src/collectives/create.ts";
 import { MemoryNetwork } from "../../../src/collectives/memory-transport.ts";
+import { VirtualTime } from "../../../src/collectives/simulator/virtual-time.ts";
 import type { PeerError } from "../../../src/collectives/transport.ts";
 import { ALGORITHMS, arena, collectives, disturbed, failures, turn, vectors } from "./ranks.ts";
 
@@ -21,8 +22,14 @@ function without(absent: number, ranks: readonly Collective[]): Promise<unknown[
 
 describe.each(ALGORITHMS)("%s", (algorithm) => {
   test("a rank that never comes is named by the ranks that wait for it", async () => {
-    const ranks = collectives({ worldSize: 4 }, { algorithm, chunkBytes: 16, deadlineMs: 60 });
-    const errors = await without(2, ranks);
+    const clock = new VirtualTime(turn);
+    const ranks = collectives(
+      { worldSize: 4 },
+      { algorithm, chunkBytes: 16, deadlineMs: 60, clock },
+    );
+    const failed = without(2, ranks);
+    expect(await clock.passUntil(failed)).toBeLessThanOrEqual(90);
+    const errors = await failed;
     for (const error of errors) expect(error).toMatchObject({ name: "PeerError", fault: "silent" });
     const blamed = errors.map((error) => (error as PeerError).peer);
     expect(blamed).toContain(2);
@@ -36,11 +43,14 @@ describe.each(ALGORITHMS)("%s", (algorithm) => {
     "a rank that falls silent after %i messages is found",
     async (passed) => {
       let sent = 0;
+      const clock = new VirtualTime(turn);
       const ranks = collectives(
         { worldSize: 4, passes: ({ from }) => from !== 1 || sent++ < passed },
-        { algorithm, chunkBytes: 16, deadlineMs: 60 },
+        { algorithm, chunkBytes: 16, deadlineMs: 60, clock },
       );
-      const errors = await failures(reduceAll(ranks));
+      const failed = failures(reduceAll(ranks));
+      await clock.passUntil(failed);
+      const errors = await failed;
       expect(errors.every((error) => (error as PeerError | undefined)?.fault === "silent")).toBe(
         true,
       );
@@ -71,17 +81,16 @@ describe.each(ALGORITHMS)("%s", (algorithm) => {
   );
 
   test("slow is not silent: what goes on past the deadline is left alone", async () => {
+    const clock = new VirtualTime(turn);
     const slow = async (deliver: () => Promise<void>) => {
-      await new Promise((resolve) => setTimeout(resolve, 15));
+      await new Promise<void>((resolve) => clock.after(15, resolve));
       await deliver();
     };
     const ranks = collectives(
       { worldSize: 3, carry: slow },
-      { algorithm, chunkBytes: 16, deadlineMs: 60 },
+      { algorithm, chunkBytes: 16, deadlineMs: 60, clock },
     );
-    const start = performance.now();
-    await Promise.all(reduceAll(ranks, 90));
-    expect(performance.now() - start).toBeGreaterThan(60);
+    expect(await clock.passUntil(Promise.all(reduceAll(ranks, 90)))).toBeGreaterThan(60);
   });
 });
 
@@ -121,6 +130,7 @@ test("an earlier generation is refused, and the new one is not disturbed", async
 
 test("the first to know tells the others whom to blame", async () => {
   let sent = 0;
+  const clock = new VirtualTime(turn);
   const network = new MemoryNetwork({
     worldSize: 3,
     passes: ({ from }) => from !== 2 || sent++ < 1,
@@ -132,10 +142,12 @@ test("the first to know tells the others whom to blame", async () => {
       algorithm: "direct",
       chunkBytes: 16,
       deadlineMs: r === 0 ? 40 : 10_000,
+      clock,
     }),
   );
-  const errors = await without(2, ranks);
-  expect(errors).toMatchObject([
+  const failed = without(2, ranks);
+  await clock.passUntil(failed);
+  expect(await failed).toMatchObject([
     { fault: "silent", peer: 2 },
     { fault: "silent", peer: 2 },
   ]);

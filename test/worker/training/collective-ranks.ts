@@ -21,6 +21,9 @@ export interface RankSetup {
   fault?: { after: number; kind: "abort" | "hang" };
 }
 
+/** By a timer: what waits for nothing at all the runtime ends itself. */
+const HANG_MS = 60_000;
+
 interface Namespace {
   RANKS: DurableObjectNamespace<CollectiveRank>;
 }
@@ -47,14 +50,14 @@ class FaultyTransport extends RpcTransport {
       if (fault && ++this.#taken >= fault.after) {
         if (fault.kind === "abort") this.#abort();
         this.#hangs = true;
-        return await new Promise(() => {});
+        return await scheduler.wait(HANG_MS);
       }
       await handler(message);
     });
   }
 
   override async send(...message: Parameters<RpcTransport["send"]>): Promise<void> {
-    if (this.#hangs) return await new Promise(() => {});
+    if (this.#hangs) return await scheduler.wait(HANG_MS);
     await super.send(...message);
   }
 }
