@@ -86,11 +86,13 @@ export function Lines({
                 </text>
               </g>
             ))}
-            {ticks(start, end, width > 500 ? 8 : 4).map((value) => (
-              <text key={value} x={x(value)} y={HEIGHT - 8} text-anchor="middle">
-                {real(value)}
-              </text>
-            ))}
+            {ticks(start, end, width > 500 ? 8 : 4)
+              .filter(Number.isInteger)
+              .map((value) => (
+                <text key={value} x={x(value)} y={HEIGHT - 8} text-anchor="middle">
+                  {real(value)}
+                </text>
+              ))}
             {read !== undefined && (
               <line
                 class="cursor"

@@ -41,6 +41,9 @@ export function SendModel() {
         disabled={busy}
         onFiles={run}
       />
+      <p>
+        Or take one that is <a href={to(["models"])}>stored already</a>.
+      </p>
       <div class="reserve">
         {busy && sent && (
           <Progress
@@ -55,9 +58,6 @@ export function SendModel() {
         )}
         <Refused error={error} />
       </div>
-      <p>
-        Or take one that is <a href={to(["models"])}>stored already</a>.
-      </p>
     </Page>
   );
 }

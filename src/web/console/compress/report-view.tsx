@@ -11,7 +11,7 @@ export function ReportView({ report }: { report: Report }) {
       <BeforeAfter report={report} />
       <p class={verification.ran ? "good" : "bad"}>
         {verification.ran
-          ? `Loaded and run beside the original by ${verification.runtime ?? "ONNX Runtime"}${verification.inputs ? `, on ${verification.inputs}` : ""}.`
+          ? `Loaded and run beside the original by ${verification.runtime ?? "ONNX Runtime"}.${verification.inputs ? ` Inputs: ${verification.inputs}.` : ""}`
           : `${verification.loaded ? "Loaded, but not run" : "Not loaded"}: ${verification.reason ?? "not asked for"}.`}
       </p>
       {verification.outputs.length > 0 && (

@@ -3,7 +3,7 @@ import { to } from "../router.ts";
 import { type IndexedNode, titleOf } from "./graph-index.ts";
 import type { Layered } from "./neighbourhood.ts";
 
-const BOX = { width: 168, height: 46 };
+const BOX = { width: 150, height: 46 };
 const GAP = { x: 20, y: 34 };
 const MARGIN = 4;
 
@@ -92,4 +92,4 @@ function curve(from: Place, end: Place): string {
 }
 
 /** The end of a name says more than its beginning. */
-const shortened = (name: string) => (name.length <= 24 ? name : `…${name.slice(-23)}`);
+const shortened = (name: string) => (name.length <= 21 ? name : `…${name.slice(-20)}`);

@@ -46,7 +46,7 @@ function GraphView({ graph, node, search }: { graph: Graph; node: string | null;
   return (
     <div class="sidebar">
       <section aria-label="Nodes">
-        <label class="field">
+        <label class="search">
           <span>Search by name, op type or value</span>
           <input
             type="search"

@@ -10,6 +10,8 @@ import { useAction } from "../use-load.ts";
 import { CompressionResult } from "./compression-result.tsx";
 import { EventLog } from "./event-log.tsx";
 import { MeasurementResult } from "./measurement-result.tsx";
+import { OptimizeView } from "./optimize-view.tsx";
+import { ResultActions } from "./result-actions.tsx";
 import { TrainingView } from "../train/training-view.tsx";
 import { type AnyJob, isOver, useJob } from "./use-job.ts";
 
@@ -67,6 +69,7 @@ function Status({ job }: { job: AnyJob }) {
           />
         </>
       )}
+      {over && <ResultActions job={job} />}
       <Refused error={cancel.error} />
       {job.error && <ProblemNotice problem={job.error} />}
     </>
@@ -80,6 +83,8 @@ function Outcome({ job }: { job: AnyJob }) {
     case "benchmark":
     case "verify":
       return <MeasurementResult job={job} />;
+    case "optimize":
+      return <OptimizeView job={job} />;
     default:
       return <CompressionResult job={job} />;
   }
@@ -92,6 +97,7 @@ export function jobTitle({ operation }: AnyJob): string {
     train: "Train",
     benchmark: "Benchmark",
     verify: "Verify",
+    optimize: "Optimize",
   }[operation];
 }
 

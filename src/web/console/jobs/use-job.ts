@@ -4,13 +4,14 @@ import type {
   CompressionJob,
   EpochMetrics,
   MeasurementJob,
+  OptimizeJob,
   TrainingJob,
 } from "../../../../sdk/typescript/src/generated/schema.d.ts";
 import type { JobEvent } from "../../../../sdk/typescript/src/index.ts";
 import { useHone } from "../session.ts";
 import { asError } from "../use-load.ts";
 
-export type AnyJob = CompressionJob | TrainingJob | MeasurementJob;
+export type AnyJob = CompressionJob | TrainingJob | MeasurementJob | OptimizeJob;
 
 export interface FollowedJob {
   job: AnyJob | undefined;

@@ -21,12 +21,13 @@ export function Choice({
 }: FieldProps & { options: readonly ChoiceOption[]; required?: boolean }) {
   const id = useId();
   return (
-    <label class="field">
-      <span>{label}</span>
+    <div class="field">
+      <label for={id}>{label}</label>
       <select
+        id={id}
         value={value}
         required={required}
-        aria-describedby={hint ? id : undefined}
+        aria-describedby={hint ? `${id}-hint` : undefined}
         onChange={({ currentTarget }) => onChange(currentTarget.value)}
       >
         {options.map(([each, text]) => (
@@ -36,7 +37,7 @@ export function Choice({
         ))}
       </select>
       <Hint id={id} hint={hint} />
-    </label>
+    </div>
   );
 }
 
@@ -59,9 +60,10 @@ export function NumberField({
 }) {
   const id = useId();
   return (
-    <label class="field">
-      <span>{label}</span>
+    <div class="field">
+      <label for={id}>{label}</label>
       <input
+        id={id}
         type="number"
         value={value}
         min={min}
@@ -69,11 +71,11 @@ export function NumberField({
         step={whole ? 1 : "any"}
         required={required}
         placeholder={placeholder}
-        aria-describedby={hint ? id : undefined}
+        aria-describedby={hint ? `${id}-hint` : undefined}
         onInput={({ currentTarget }) => onChange(currentTarget.value)}
       />
       <Hint id={id} hint={hint} />
-    </label>
+    </div>
   );
 }
 
@@ -94,9 +96,10 @@ export function TextField({
 }) {
   const id = useId();
   return (
-    <label class="field">
-      <span>{label}</span>
+    <div class="field">
+      <label for={id}>{label}</label>
       <input
+        id={id}
         {...(secret ? ({ type: "password" } as const) : ({ type: "text" } as const))}
         autocomplete="off"
         spellcheck={false}
@@ -104,11 +107,11 @@ export function TextField({
         required={required}
         placeholder={placeholder}
         maxLength={maxLength}
-        aria-describedby={hint ? id : undefined}
+        aria-describedby={hint ? `${id}-hint` : undefined}
         onInput={({ currentTarget }) => onChange(currentTarget.value)}
       />
       <Hint id={id} hint={hint} />
-    </label>
+    </div>
   );
 }
 
@@ -122,24 +125,25 @@ export function TextArea({
 }: FieldProps & { placeholder?: string | undefined; rows?: number }) {
   const id = useId();
   return (
-    <label class="field">
-      <span>{label}</span>
+    <div class="field">
+      <label for={id}>{label}</label>
       <textarea
+        id={id}
         rows={rows}
         spellcheck={false}
         value={value}
         placeholder={placeholder}
-        aria-describedby={hint ? id : undefined}
+        aria-describedby={hint ? `${id}-hint` : undefined}
         onInput={({ currentTarget }) => onChange(currentTarget.value)}
       />
       <Hint id={id} hint={hint} />
-    </label>
+    </div>
   );
 }
 
 function Hint({ id, hint }: { id: string; hint: ComponentChildren }) {
   return hint ? (
-    <small id={id} class="faint">
+    <small id={`${id}-hint`} class="faint">
       {hint}
     </small>
   ) : null;

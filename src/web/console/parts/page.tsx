@@ -1,6 +1,6 @@
 /** @file A page: its heading takes the focus when the page is reached by a link, so that a screen reader says where one is. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 /** The page that the console was opened with leaves the focus where the browser puts it. */
 let first = true;
@@ -15,7 +15,8 @@ export function Page({
   children: ComponentChildren;
 }) {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  // Before anybody can press a key on the new page.
+  useLayoutEffect(() => {
     if (!first) {
       heading.current?.focus({ preventScroll: true });
       scrollTo(0, 0);

@@ -78,7 +78,7 @@ export function TrainingForm({
           )}
         </p>
       )}
-      <div class="fields">
+      <div class="fields wide">
         <Choice
           label="model"
           required={!resume}
@@ -103,8 +103,8 @@ export function TrainingForm({
             ),
           ]}
         />
-        {group(true)}
       </div>
+      <div class="fields">{group(true)}</div>
       <details>
         <summary>More options</summary>
         <div class="fields">{group(false)}</div>

@@ -5,7 +5,6 @@ import { Lanes } from "../charts/lanes.tsx";
 import { Lines } from "../charts/lines.tsx";
 import { isOver } from "../jobs/use-job.ts";
 import { bytes, compact, real, when, whole } from "../format.ts";
-import { DownloadButton } from "../parts/buttons.tsx";
 import { Figures } from "../parts/facts.tsx";
 import { Refused } from "../parts/problem.tsx";
 import { Table } from "../parts/table.tsx";
@@ -33,7 +32,6 @@ export function TrainingView({ job }: { job: TrainingJob }) {
   const points = curve?.data ?? [];
   return (
     <>
-      {job.result && <Result id={job.result.model_id} />}
       <Figures
         facts={[
           ["Step", `${whole(progress.step)} of ${whole(progress.steps)}`],
@@ -53,7 +51,11 @@ export function TrainingView({ job }: { job: TrainingJob }) {
           fromZero
           series={[{ name: "loss", points: points.map(({ step, loss: y }) => [step, y] as const) }]}
         />
-        <Epochs job={job} />
+        <Epochs
+          metrics={job.metrics}
+          epochs={epochsOf(job)}
+          classifies={points.some(({ accuracy }) => accuracy !== null)}
+        />
       </div>
       <h2>Ranks</h2>
       <Lanes ranks={progress.ranks} />
@@ -62,9 +64,22 @@ export function TrainingView({ job }: { job: TrainingJob }) {
   );
 }
 
+/** How many were asked for; a training by steps does not say. */
+function epochsOf({ options: { epochs, steps } }: TrainingJob): number | undefined {
+  if (typeof epochs === "number") return epochs;
+  return steps === undefined ? 1 : undefined;
+}
+
 /** A classification shows accuracies, anything else its losses. */
-function Epochs({ job: { metrics } }: { job: TrainingJob }) {
-  const classifies = metrics.some(({ accuracy }) => accuracy !== null);
+function Epochs({
+  metrics,
+  epochs,
+  classifies,
+}: {
+  metrics: TrainingJob["metrics"];
+  epochs: number | undefined;
+  classifies: boolean;
+}) {
   const [ofTraining, ofValidation] = classifies
     ? (["accuracy", "validation_accuracy"] as const)
     : (["loss", "validation_loss"] as const);
@@ -73,6 +88,7 @@ function Epochs({ job: { metrics } }: { job: TrainingJob }) {
     <Lines
       title={classifies ? "Accuracy" : "Loss of each epoch"}
       xLabel="epoch"
+      xMax={epochs}
       series={[
         {
           name: "training",
@@ -88,29 +104,6 @@ function Epochs({ job: { metrics } }: { job: TrainingJob }) {
           : []),
       ]}
     />
-  );
-}
-
-function Result({ id }: { id: string }) {
-  const hone = useHone();
-  const { data: model, error } = useLoad(async () => await hone.models.get(id), [id]);
-  return (
-    <>
-      <Refused error={error} />
-      <p class="row reserve-row">
-        {model && (
-          <>
-            <DownloadButton model={model} primary />
-            <a class="button" href={to(["models", id])}>
-              Open the trained model
-            </a>
-            <a class="button" href={to(["compress", id])}>
-              Compress it
-            </a>
-          </>
-        )}
-      </p>
-    </>
   );
 }
 

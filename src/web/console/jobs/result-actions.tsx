@@ -1,0 +1,36 @@
+/** @file What can be done with the model that a job made. */
+import { DownloadButton } from "../parts/buttons.tsx";
+import { Refused } from "../parts/problem.tsx";
+import { to } from "../router.ts";
+import { useHone } from "../session.ts";
+import { useLoad } from "../use-load.ts";
+import type { AnyJob } from "./use-job.ts";
+
+export function ResultActions({ job }: { job: AnyJob }) {
+  const { operation, result } = job;
+  if (!result || !("model_id" in result)) return null;
+  return <Actions id={result.model_id} trained={operation === "train"} />;
+}
+
+function Actions({ id, trained }: { id: string; trained: boolean }) {
+  const hone = useHone();
+  const { data: model, error } = useLoad(async () => await hone.models.get(id), [id]);
+  return (
+    <>
+      <Refused error={error} />
+      {model && (
+        <p class="row">
+          <DownloadButton model={model} primary />
+          <a class="button" href={to(["models", id])}>
+            Open the new model
+          </a>
+          {trained && (
+            <a class="button" href={to(["compress", id])}>
+              Compress it
+            </a>
+          )}
+        </p>
+      )}
+    </>
+  );
+}

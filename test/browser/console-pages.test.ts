@@ -1,0 +1,169 @@
+/** @file All pages of the console in Chromium: signing in, keys, runners, jobs; small, dark, and by name. */
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { digitsNpz } from "../../examples/demo/digits-dataset.ts";
+import { linearFile } from "../worker/service/models.ts";
+import { type Browser, hasChromium, startChromium } from "./chromium.ts";
+import { type Console, ended, faintTexts, nameless, openConsole } from "./console.ts";
+
+describe.skipIf(!hasChromium)("the console", () => {
+  let served: Console;
+  let small: Browser;
+  /** One of each kind. */
+  let pages: [path: string, heading: string][];
+  let modelPath: string;
+
+  beforeAll(async () => {
+    [served, small] = await Promise.all([openConsole(), startChromium({ width: 360, dark: true })]);
+    const { hone } = served;
+    const name = "a-model-whose-name-is-longer-than-a-small-screen-is-wide.onnx";
+    const model = await hone.models.create(await linearFile(256, 64), { name });
+    const dataset = await hone.datasets.create(digitsNpz({ perDigit: 2 }), { name: "digits.npz" });
+    const { id } = await hone.models.quantize(model.id, { method: "weight_only", bits: 4 });
+    await hone.jobs.wait(id);
+    modelPath = `models/${model.id}`;
+    pages = [
+      ["compress", "Compress a model"],
+      [`compress/${model.id}`, `Compress ${name}`],
+      [`compress/${model.id}/${id}`, `Compress ${name}`],
+      ["models", "Models"],
+      [modelPath, name],
+      [`${modelPath}/graph?node=0`, `Graph of ${name}`],
+      ["train", "Train"],
+      ["datasets", "Datasets"],
+      [`datasets/${dataset.id}`, "digits.npz"],
+      ["jobs", "Jobs"],
+      [`jobs/${id}`, "Quantize"],
+      ["runners", "Runners"],
+      ["keys", "Keys"],
+      ["no-such-page", "There is no such page"],
+    ];
+  });
+  afterAll(async () => {
+    await small.close();
+    await served.end();
+  });
+  afterEach(() => {
+    for (const browser of [served.browser, small]) expect(browser.errors.splice(0)).toEqual([]);
+  });
+
+  it("a key opens it, stays in the tab, and leaves the address", async () => {
+    const { browser, service } = served;
+    const page = await browser.open(service.url);
+    await page.getByLabel("API key").fill("hone_wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").getByText("There is no such key.").waitFor();
+    expect(browser.errors.splice(0)).toEqual([expect.stringContaining("401")]);
+    await page.goto(`${service.url}/#key=${service.apiKey}`);
+    await page.reload();
+    await page.getByRole("navigation").waitFor();
+    expect(page.url()).not.toContain(service.apiKey);
+    await page.reload();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await page.reload();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    expect(await page.evaluate(() => sessionStorage.length + localStorage.length)).toBe(0);
+    await page.close();
+  });
+
+  it("every page fits 360 pixels, and reads in the dark", async () => {
+    const page = await served.open("", small);
+    for (const [path, heading] of pages) {
+      await page.goto(`${served.service.url}/#/${path}`);
+      await settled(page, heading);
+      const width = await page.evaluate(() => document.scrollingElement?.scrollWidth ?? Infinity);
+      expect(width, path).toBeLessThanOrEqual(360);
+      expect(await faintTexts(page), path).toEqual([]);
+    }
+    const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    expect(background).toBe("rgb(21, 23, 26)");
+    await page.close();
+  });
+
+  it("every page reads in the light, names all that can be operated, and says where one is", async () => {
+    const page = await served.open();
+    for (const [path, heading] of pages) {
+      await page.goto(`${served.service.url}/#/${path}`);
+      await settled(page, heading);
+      for (const details of await page.locator("details > summary").all()) await details.click();
+      expect(await faintTexts(page), path).toEqual([]);
+      expect(await nameless(page), path).toEqual([]);
+      expect(await page.locator("h1").count(), path).toBe(1);
+      expect(await page.title(), path).toBe(`${heading} · Hone`);
+      expect(await page.locator("[style]").count(), path).toBe(0);
+    }
+    await page.close();
+  });
+
+  it("a key is shown once, opens the workspace, and is deleted", async () => {
+    const page = await served.open("keys");
+    await page.getByLabel("Name").fill("ci");
+    await page.getByRole("button", { name: "Make a key" }).click();
+    const secret = (await page.getByTestId("secret").textContent()) ?? "";
+    const headers = { Authorization: `Bearer ${secret}` };
+    const status = async () => (await fetch(`${served.service.url}/v1/models`, { headers })).status;
+    expect(await status()).toBe(200);
+    await page.reload();
+    const row = page.getByRole("row", { name: /^ci / });
+    await row.getByRole("button", { name: "Delete" }).click();
+    expect(await page.getByTestId("secret").count()).toBe(0);
+    await row.getByRole("button", { name: /^Delete: / }).click();
+    await row.waitFor({ state: "detached" });
+    expect(await status()).toBe(401);
+    await page.close();
+  });
+
+  it("jobs are filtered by the address", async () => {
+    const page = await served.open("jobs");
+    await page.getByRole("row", { name: /^Quantize job_.* succeeded/ }).waitFor();
+    await page.getByLabel("State").selectOption("failed");
+    await page.getByRole("cell", { name: "None." }).waitFor();
+    expect(page.url()).toContain("#/jobs?state=failed");
+    await page.goBack();
+    await page.getByRole("link", { name: /^Quantize/ }).click();
+    await ended(page, "Succeeded");
+    await page.close();
+  });
+
+  it("a runner joins by the link, measures, is drained; its token is revoked", async () => {
+    const page = await served.open("runners");
+    await page.getByRole("button", { name: "Make a token" }).click();
+    const command = await page.getByLabel("Command").textContent();
+    expect(command).toMatch(/^hone runner --url http\S+ --token hrt_\S+$/);
+    const link = (await page.getByTestId("runner-link").getAttribute("href")) ?? "";
+    const tab = await served.browser.open(link);
+    await tab.getByRole("button", { name: "Start" }).click();
+    const row = page.getByRole("row", { name: /webgpu · google swiftshader/ });
+    await row.getByText("idle").waitFor();
+
+    const measuring = await served.open(modelPath);
+    await measuring.getByLabel("Backend").selectOption("webgpu");
+    await measuring.getByRole("button", { name: "Benchmark" }).click();
+    await ended(measuring, "Succeeded");
+    await measuring.getByRole("table", { name: "Median time of one run" }).waitFor();
+    await row.getByRole("cell", { name: /^[\d.]+ \/ min$/ }).waitFor();
+
+    await row.getByRole("button", { name: /^Drain / }).click();
+    await tab.getByText("ended", { exact: true }).waitFor();
+    await row.getByText("gone").waitFor();
+    await page.getByRole("button", { name: "Revoke" }).click();
+    await page.getByRole("button", { name: /^Revoke, and/ }).click();
+    await page.getByRole("cell", { name: /^revoked / }).waitFor();
+    await tab.reload();
+    await tab.getByRole("button", { name: "Start" }).click();
+    await tab.getByText(/revoked|no such runner token/).waitFor();
+    await page
+      .getByRole("table", { name: "What happened to runners" })
+      .getByText("connected", { exact: true })
+      .first()
+      .waitFor();
+    for (const each of [tab, measuring, page]) await each.close();
+  });
+});
+
+/** The page is there, and nothing of it is being loaded. */
+async function settled(page: Page, heading: string): Promise<void> {
+  await page.getByRole("heading", { level: 1, name: heading, exact: true }).waitFor();
+  await expect.poll(async () => await page.getByText(/^(Loading|Reading)/).count()).toBe(0);
+}
