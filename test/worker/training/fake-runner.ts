@@ -208,12 +208,12 @@ export class FakeRunner {
       correct: number("hone.correct") ?? null,
       count: number("hone.count") ?? run.rows,
     };
-    const send: Saying["send"] = (message) =>
-      socket.send(
-        message instanceof Uint8Array || typeof message === "string"
-          ? message
-          : JSON.stringify(message),
-      );
+    const send: Saying["send"] = (message) => {
+      const isRaw = message instanceof Uint8Array || typeof message === "string";
+      // The rank may have ended the line meanwhile.
+      if (socket.readyState !== WebSocket.OPEN) return;
+      socket.send(isRaw ? message : JSON.stringify(message));
+    };
     const saying: Saying = {
       count: ++this.#count,
       run,
