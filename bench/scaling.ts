@@ -68,7 +68,7 @@ try {
     rows.push(row(`digits-b64-${ranks}-ranks`, job, perSecond, alone));
     console.error(JSON.stringify(rows.at(-1)));
   }
-  for (const parameters of [1_000_000, 2_000_000]) {
+  for (const parameters of [1_000_000, 1_900_000]) {
     const { id } = await hone.models.create(await randomPerceptron(parameters));
     const { value, peak } = await isolate.peakDuring(() =>
       train({ model: id, dataset, batch_size: BATCH, steps: 10, optimizer: "adam", world_size: 1 }),

@@ -27,6 +27,7 @@ import {
 } from "../src/jobs/training/training-record.ts";
 import { newTrainingView, type TrainingView } from "../src/jobs/training/training-view.ts";
 import { epochSpan, runnersNeeded, type TrainingPlan } from "../src/jobs/training/training-plan.ts";
+import { purgeObject } from "../src/jobs/purge-object.ts";
 import { ApiError, problemOf } from "../src/problem/api-error.ts";
 import { apiErrorOf } from "../src/problem/from-error.ts";
 import { deleteModel } from "../src/store/models.ts";
@@ -111,6 +112,19 @@ export class TrainingJob
     }
     await this.#progressed(job.order, report);
     return { goOn: true };
+  }
+
+  /** Deletes the job at once, whatever it is doing. */
+  async purge(): Promise<void> {
+    const job = this.#ledger.load();
+    if (job && !isOver(job.view.state)) await this.cancel();
+    if (job) {
+      const { order, view } = this.#ledger.current();
+      // The ranks first: they are known here only.
+      if (!(await this.#release(order, view))) throw new Error("training: a rank does not answer");
+      await this.#objects(order).deleteAll();
+    }
+    await purgeObject(this.ctx);
   }
 
   override async alarm(): Promise<void> {
@@ -319,6 +333,11 @@ export class TrainingJob
 
   async #finish(order: TrainingOrder): Promise<void> {
     this.#doing("writing the model");
+    // Their replicas would lie beside the result's bytes, where they share this isolate.
+    const { generation } = this.#record.state;
+    await new Group(this.env, order)
+      .leave(generation, "the training is over")
+      .catch(() => undefined);
     const plan = await this.#loadPlan(order);
     const { writeResult } = await import("../src/jobs/training/result.ts");
     await writeResult(this.env, order, this.#working?.signal);

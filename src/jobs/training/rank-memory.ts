@@ -16,8 +16,8 @@ const STARTED_BYTES = 16 * MIB;
  * What passes it only at run time ends the job then.
  */
 const GROWTH = 1.25;
-/** Of an isolate's 128 MB, with a margin; and what the Worker itself takes. */
-const ISOLATE_BYTES = 120_000_000;
+/** Of an isolate's 128 MB, with a margin for what is not collected yet; and what the Worker itself takes. */
+const ISOLATE_BYTES = 110_000_000;
 const WORKER_BYTES = 16 * MIB;
 
 export interface RankMemory {
