@@ -5,10 +5,12 @@ import { api } from "./routes/api.ts";
 
 export { Job } from "../durable-objects/job.ts";
 export { MeasurementJob } from "../durable-objects/measurement-job.ts";
+export { OptimizeJob } from "../durable-objects/optimize-job.ts";
 export { Rank } from "../durable-objects/rank.ts";
 export { RunnerPool } from "../durable-objects/runner-pool.ts";
 export { WebhookEndpoint } from "../durable-objects/webhook-endpoint.ts";
 export { TrainingJob } from "../durable-objects/training-job.ts";
+export { RecipeWorkflow } from "./jobs/recipes/workflow.ts";
 
 export default {
   fetch: api.fetch,

@@ -3,6 +3,7 @@ import type { CompressRequest } from "../compress/types.ts";
 import type { Problem } from "../problem/api-error.ts";
 import type { Headline } from "../problem/report-body.ts";
 import type { MeasurementView } from "./measure/measurement.ts";
+import type { OptimizeView } from "./recipes/recipe.ts";
 import type { TrainingView } from "./training/training-view.ts";
 
 export const JOB_STATES = ["queued", "running", "succeeded", "failed", "canceled"] as const;
@@ -35,7 +36,7 @@ export interface CompressionView extends AnyJobView {
   result: JobResult | null;
 }
 
-export type JobView = CompressionView | TrainingView | MeasurementView;
+export type JobView = CompressionView | TrainingView | MeasurementView | OptimizeView;
 
 /** What the object is created with, and never changes. */
 export interface CompressionOrder {

@@ -25,6 +25,7 @@ export function jobObject(env: Env, { id, operation }: Pick<JobView, "id" | "ope
     train: env.TRAINING_JOBS,
     benchmark: env.MEASUREMENT_JOBS,
     verify: env.MEASUREMENT_JOBS,
+    optimize: env.OPTIMIZE_JOBS,
   };
   const namespace = operation in classes ? classes[operation as keyof typeof classes] : env.JOBS;
   const stub = namespace.get(namespace.idFromName(id));
@@ -37,9 +38,10 @@ export async function orderJob(
   workspace: string,
   model: { id: string; resultName: string },
   request: CompressRequest,
+  id = newId("job"),
 ): Promise<JobView | undefined> {
   const order: CompressionOrder = {
-    id: newId("job"),
+    id,
     workspace,
     modelId: model.id,
     request,
@@ -51,7 +53,7 @@ export async function orderJob(
 }
 
 /**
- * Enters a job in the catalogue and creates its object.
+ * Enters a job in the catalogue and creates its object. One that is there already stays as it is.
  * @param inputs ids of models and datasets that it uses beside its model: they cannot be deleted before its end
  * @returns `undefined` when the workspace has no such model
  */

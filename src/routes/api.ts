@@ -1,5 +1,6 @@
 /** @file The whole API: what every request passes, then one router per resource. */
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { auditLog } from "./audit-log.ts";
 import { authenticate } from "./auth.ts";
 import { compressions } from "./compress.ts";
 import type { AppEnv } from "./context.ts";
@@ -11,13 +12,18 @@ import { addDocs } from "./docs.ts";
 import { health } from "./health.ts";
 import { jobs } from "./jobs.ts";
 import { keys } from "./keys.ts";
+import { metrics } from "./metrics.ts";
 import { modelContent } from "./model-content.ts";
 import { modelGraph } from "./model-graph.ts";
 import { measurements } from "./measurements.ts";
 import { models } from "./models.ts";
+import { observe } from "./observe.ts";
 import { onError, onNotFound } from "./on-error.ts";
+import { limitStorage } from "./quota.ts";
 import { limitRate } from "./rate-limit.ts";
 import { rankLinks } from "./rank-links.ts";
+import { optimize } from "./optimize.ts";
+import { recipes } from "./recipes.ts";
 import { reports } from "./reports.ts";
 import { identify } from "./request-id.ts";
 import { runners } from "./runners.ts";
@@ -26,12 +32,14 @@ import { signedBlobs } from "./signed-blobs.ts";
 import { trainingJobs } from "./training-jobs.ts";
 import { uploads } from "./uploads.ts";
 import { webhookEndpoints } from "./webhook-endpoints.ts";
+import { describeWebhooks } from "./webhook-events.ts";
+import { workspaces } from "./workspace.ts";
 
 export const api: OpenAPIHono<AppEnv> = createRouter();
 
 api.onError(onError);
 api.notFound(onNotFound((path) => allowedMethods(path)));
-api.use(identify, allowOrigins, authenticate, limitRate);
+api.use(identify, observe, allowOrigins, authenticate, limitRate, limitStorage);
 
 api.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
   type: "http",
@@ -42,6 +50,8 @@ for (const router of [
   compressions,
   models,
   measurements,
+  optimize,
+  recipes,
   modelContent,
   modelGraph,
   uploads,
@@ -56,10 +66,14 @@ for (const router of [
   webhookEndpoints,
   reports,
   keys,
+  workspaces,
+  auditLog,
   health,
+  metrics,
 ]) {
   api.route("/", router);
 }
+describeWebhooks(api);
 addDocs(api);
 
 /** The methods of the routes whose path fits. */

@@ -18,7 +18,7 @@ import {
   QuantizeQuery,
   quantizeRequest,
 } from "./quantize-options.ts";
-import { resultName } from "./result-name.ts";
+import { resultName } from "../jobs/result-name.ts";
 import { IdempotencyHeaders, idParam, problems } from "./schemas.ts";
 import { invalidRequest } from "./validation.ts";
 

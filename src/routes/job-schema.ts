@@ -2,6 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { JOB_STATES, type JobView } from "../jobs/job-view.ts";
 import { MEASUREMENTS } from "../jobs/measure/measurement.ts";
+import { RECIPE_OPS, STEP_STATES } from "../jobs/recipes/recipe.ts";
 import { RESULTS } from "../runner/results.ts";
 import { ReportSummary } from "./report-schema.ts";
 import { ProblemSchema, Timestamp } from "./schemas.ts";
@@ -118,10 +119,62 @@ const MeasurementJob = z
   })
   .openapi("MeasurementJob");
 
-export const JobOperation = z.enum(["quantize", "prune", "train", ...MEASUREMENTS]);
+const StepResult = z
+  .object({
+    op: z.enum(RECIPE_OPS),
+    job_id: z.string().openapi({ description: "The job that did it." }),
+    model_id: z.string().openapi({ description: "What it made, or measured." }),
+    sha256: z.string(),
+    bytes: z.number().int(),
+    ms: z.number().int(),
+    cached: z.boolean().openapi({
+      description: "The same step on the same bytes was done before, or was being done.",
+    }),
+    measured: z.union([RESULTS.benchmark, RESULTS.verify, z.null()]),
+  })
+  .openapi("RecipeStepResult");
+
+const OptimizeJob = z
+  .object({
+    ...common,
+    operation: z.literal("optimize"),
+    recipe: z
+      .object({ id: z.string(), name: z.string(), version: z.number().int() })
+      .nullable()
+      .openapi({ description: "The stored recipe, if it is one." }),
+    progress: z.object({
+      fraction,
+      doing: z.string().openapi({ example: "quantize: writing" }),
+      steps: z.array(
+        z.object({
+          op: z.enum(RECIPE_OPS),
+          state: z.enum(STEP_STATES),
+          job_id: z.string().nullable(),
+          fraction,
+          doing: z.string(),
+        }),
+      ),
+    }),
+    attempts: z.number().int().openapi({ description: "How often its Workflow was begun." }),
+    result: z
+      .object({
+        model_id: z.string(),
+        bytes_before: z.number().int(),
+        bytes: z.number().int(),
+        ratio: z.number(),
+        steps: z.array(StepResult),
+        lineage: z
+          .array(z.string())
+          .openapi({ description: "Models, from the one it began with to the result." }),
+      })
+      .nullable(),
+  })
+  .openapi("OptimizeJob");
+
+export const JobOperation = z.enum(["quantize", "prune", "train", ...MEASUREMENTS, "optimize"]);
 
 export const JobSchema = z
-  .discriminatedUnion("operation", [CompressionJob, TrainingJob, MeasurementJob])
+  .discriminatedUnion("operation", [CompressionJob, TrainingJob, MeasurementJob, OptimizeJob])
   .openapi("Job");
 
 export function jobBody(view: JobView): z.infer<typeof JobSchema> {

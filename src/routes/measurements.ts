@@ -21,7 +21,7 @@ const place = {
   }),
 };
 
-const Benchmark = z
+export const Benchmark = z
   .strictObject({
     ...place,
     original: z.string().max(64).optional().openapi({
@@ -32,7 +32,7 @@ const Benchmark = z
   })
   .openapi("BenchmarkRequest");
 
-const Verify = z
+export const Verify = z
   .strictObject({
     ...place,
     original: z.string().max(64).openapi({

@@ -12,7 +12,7 @@ import { TemporaryObjects } from "../store/temporary-objects.ts";
 import { contentDisposition } from "./content-disposition.ts";
 import type { AppContext } from "./context.ts";
 import { type ReceivedModel, receiveModel } from "./receive-model.ts";
-import { resultName } from "./result-name.ts";
+import { resultName } from "../jobs/result-name.ts";
 import { StreamSink } from "./stream-sink.ts";
 
 /** Compresses the body's model and answers with the result. */

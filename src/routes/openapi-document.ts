@@ -32,6 +32,7 @@ function allRoutes(api: OpenAPIHono<AppEnv>) {
       { name: "Training", description: "Fine-tune on stored datasets." },
       { name: "Datasets", description: "Rows to train on." },
       { name: "Measure", description: "How fast and how close a model is, where it will run." },
+      { name: "Recipes", description: "Steps on a model, one after the other, as one job." },
       { name: "Jobs", description: "Work on stored models." },
       { name: "Reports", description: "What a compression did." },
       {
@@ -42,6 +43,7 @@ function allRoutes(api: OpenAPIHono<AppEnv>) {
       },
       { name: "Webhooks", description: "Events, sent to addresses of yours." },
       { name: "Keys", description: "API keys." },
+      { name: "Workspace", description: "What a workspace holds, what was used and changed." },
       { name: "Service", description: "The service itself." },
     ],
   });

@@ -20,24 +20,25 @@ export interface NewJobRow {
   inputs: readonly string[];
 }
 
-/** Enters a job, if its model is there: from then on neither that nor the inputs can be deleted. */
+/** Enters a job, if its model is there: from then on neither that nor the inputs can be deleted. True for one that is there. */
 export async function addJobRow(db: D1Database, row: NewJobRow): Promise<boolean> {
   const [entered] = await db.batch([
     db
       .prepare(
         `INSERT INTO jobs (id, workspace_id, operation, model_id, state, view, created_at)
          SELECT ?1, ?2, ?3, ?4, 'queued', ?5, ?6 WHERE EXISTS
-         (SELECT 1 FROM models WHERE id = ?4 AND workspace_id = ?2)`,
+         (SELECT 1 FROM models WHERE id = ?4 AND workspace_id = ?2) ON CONFLICT (id) DO NOTHING`,
       )
       .bind(row.id, row.workspace, row.operation, row.modelId, row.view, Date.now()),
     db
       .prepare(
-        `INSERT INTO job_inputs (job_id, input_id)
+        `INSERT OR IGNORE INTO job_inputs (job_id, input_id)
          SELECT jobs.id, json_each.value FROM jobs, json_each(?2) WHERE jobs.id = ?1`,
       )
       .bind(row.id, JSON.stringify(row.inputs)),
   ]);
-  return (entered?.meta.changes ?? 0) > 0;
+  if ((entered?.meta.changes ?? 0) > 0) return true;
+  return (await findJobRow(db, row.workspace, row.id)) !== undefined;
 }
 
 export async function mirrorJob(

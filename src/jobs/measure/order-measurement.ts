@@ -30,12 +30,13 @@ export async function orderMeasurement(
   env: Env,
   workspace: string,
   request: MeasurementRequest,
+  id = newId("job"),
 ): Promise<JobView> {
   const { kind, modelId, originalId, executor, backend, spec, options } = request;
   const result = await source(env, workspace, modelId);
   const original = originalId === undefined ? undefined : await source(env, workspace, originalId);
   const order: MeasurementOrder = {
-    id: newId("job"),
+    id,
     workspace,
     modelId,
     kind,

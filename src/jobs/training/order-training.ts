@@ -36,11 +36,12 @@ export async function orderTraining(
   env: Env,
   workspace: string,
   body: TrainingRequestBody,
+  id = newId("job"),
 ): Promise<JobView> {
   const { request, origin } = await wholeRequest(env, workspace, body);
   const model = await findModel(env.DB, workspace, request.model);
   if (!model) throw new ApiError("not_found", `there is no model ${request.model}`);
-  const order = trainingOrder(workspace, request, origin, model.name);
+  const order = trainingOrder(id, workspace, request, origin, model.name);
   const { plan } = await planTraining(env, order);
   if (origin && origin.whole && origin.step >= plan.steps) {
     throw new ApiError(
@@ -125,6 +126,7 @@ function optimizerOf({ optimizer = "adam" }: TrainingRequestBody): string {
 }
 
 function trainingOrder(
+  id: string,
   workspace: string,
   request: WholeRequest,
   origin: Origin | undefined,
@@ -133,7 +135,7 @@ function trainingOrder(
   const { model, dataset, name, inputs = {}, label, validation, shuffle = true } = request;
   const shown = shownOptions(request);
   return {
-    id: newId("job"),
+    id,
     workspace,
     modelId: model,
     datasetId: dataset,

@@ -166,6 +166,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{id}/optimize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Carry out a recipe on a stored model
+         * @description One job for all steps: each step is a job of its own, on the model that the step before made. A step that was done before on the same bytes with the same options is not done again. A step that fails ends the recipe, and the error names it. With `dry_run` the answer is the plan, and nothing is stored.
+         */
+        post: operations["optimizeModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recipes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List recipes */
+        get: operations["listRecipes"];
+        put?: never;
+        /**
+         * Store a recipe
+         * @description Under a name that is there already it is the next version; versions never change.
+         */
+        post: operations["createRecipe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recipes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a recipe
+         * @description By id, by name (the latest version) or `name@version`.
+         */
+        get: operations["getRecipe"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a version of a recipe
+         * @description By its id. Jobs that were ordered with it go on.
+         */
+        delete: operations["deleteRecipe"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models/{id}/content": {
         parameters: {
             query?: never;
@@ -778,7 +843,7 @@ export interface paths {
         put?: never;
         /**
          * Make a key
-         * @description The new key opens the same workspace. Its secret is in this answer only.
+         * @description The new key opens the same workspace. Its secret is in this answer only. What a key may do: `read` (GET, HEAD), `write` (every other method), `admin` (keys, webhook endpoints, audit log, workspace); none includes another.
          */
         post: operations["createKey"];
         delete?: never;
@@ -794,14 +859,35 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Get a key */
+        get: operations["getKey"];
         put?: never;
         post?: never;
         /**
          * Delete a key
-         * @description From then on the key opens nothing. The last key of a workspace stays.
+         * @description From then on the key opens nothing. The last key that has the scope `admin` and does not expire stays.
          */
         delete: operations["deleteKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a key a new secret
+         * @description The secret before works for `grace_s` longer; one from a rotation before that ends at once.
+         */
+        post: operations["rotateKey"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -839,7 +925,7 @@ export interface components {
             /** @description What was wrong, in this request. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
+            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "insufficient_scope" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
             /** @description What to do next. */
             hint: string;
             request_id?: string;
@@ -862,7 +948,7 @@ export interface components {
         } & {
             [key: string]: string;
         };
-        Job: components["schemas"]["CompressionJob"] | components["schemas"]["TrainingJob"] | components["schemas"]["MeasurementJob"];
+        Job: components["schemas"]["CompressionJob"] | components["schemas"]["TrainingJob"] | components["schemas"]["MeasurementJob"] | components["schemas"]["OptimizeJob"];
         CompressionJob: {
             /** @example job_9d4w */
             id: string;
@@ -1056,6 +1142,115 @@ export interface components {
             /** @description Where it is done: `edge`, `runner`, at the end the runner's id. */
             executor: string | null;
             result: {
+                backend: string;
+                device: string;
+                result: {
+                    runs: number;
+                    median_ms: number;
+                    p90_ms: number;
+                    min_ms: number;
+                    load_ms: number;
+                };
+                original: {
+                    runs: number;
+                    median_ms: number;
+                    p90_ms: number;
+                    min_ms: number;
+                    load_ms: number;
+                } | null;
+            } | {
+                backend: string;
+                loaded: boolean;
+                ran: boolean;
+                reason: string | null;
+                min_cosine: number | null;
+                min_sqnr_db: number | null;
+                outputs: {
+                    name: string;
+                    cosine: number | null;
+                    sqnr_db: number | null;
+                    max_abs_error: number | null;
+                }[];
+            } | null;
+        };
+        OptimizeJob: {
+            /** @example job_9d4w */
+            id: string;
+            /** @enum {string} */
+            object: "job";
+            /** @example model_4k2v9x */
+            model_id: string;
+            options: {
+                [key: string]: unknown;
+            };
+            /** @enum {string} */
+            state: "queued" | "running" | "succeeded" | "failed" | "canceled";
+            error: components["schemas"]["Problem"] | null;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            started_at: number | null;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            finished_at: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            operation: "optimize";
+            /** @description The stored recipe, if it is one. */
+            recipe: {
+                id: string;
+                name: string;
+                version: number;
+            } | null;
+            progress: {
+                fraction: number;
+                /** @example quantize: writing */
+                doing: string;
+                steps: {
+                    /** @enum {string} */
+                    op: "quantize" | "prune" | "train" | "verify" | "benchmark";
+                    /** @enum {string} */
+                    state: "waiting" | "running" | "succeeded" | "failed" | "canceled";
+                    job_id: string | null;
+                    fraction: number;
+                    doing: string;
+                }[];
+            };
+            /** @description How often its Workflow was begun. */
+            attempts: number;
+            result: {
+                model_id: string;
+                bytes_before: number;
+                bytes: number;
+                ratio: number;
+                steps: components["schemas"]["RecipeStepResult"][];
+                /** @description Models, from the one it began with to the result. */
+                lineage: string[];
+            } | null;
+        };
+        RecipeStepResult: {
+            /** @enum {string} */
+            op: "quantize" | "prune" | "train" | "verify" | "benchmark";
+            /** @description The job that did it. */
+            job_id: string;
+            /** @description What it made, or measured. */
+            model_id: string;
+            sha256: string;
+            bytes: number;
+            ms: number;
+            /** @description The same step on the same bytes was done before, or was being done. */
+            cached: boolean;
+            measured: {
                 backend: string;
                 device: string;
                 result: {
@@ -1439,6 +1634,621 @@ export interface components {
              * @example model_4k2v9x
              */
             original: string;
+        };
+        OptimizationPlan: {
+            /** @enum {string} */
+            object: "optimization_plan";
+            model_id: string;
+            /** @description No step is refused, as far as is known before. */
+            ok: boolean;
+            steps: {
+                /** @enum {string|null} */
+                op: "quantize" | "prune" | "train" | "verify" | "benchmark" | null;
+                options: {
+                    [key: string]: unknown;
+                };
+                /** @description Of the step's model, where it is there already. */
+                bytes: number | null;
+                /** @description Its result is there already. */
+                cached: boolean;
+                /** @description That result. */
+                model_id: string | null;
+                refusal: components["schemas"]["Problem"] | null;
+            }[];
+        };
+        /** @description Either `steps` or `recipe`. */
+        OptimizeRequest: {
+            /**
+             * @description Each step's result is the next one's model.
+             * @example [
+             *       {
+             *         "op": "prune",
+             *         "amount": 0.5
+             *       },
+             *       {
+             *         "op": "quantize",
+             *         "method": "weight_only"
+             *       },
+             *       {
+             *         "op": "verify"
+             *       }
+             *     ]
+             */
+            steps?: components["schemas"]["RecipeStep"][];
+            /**
+             * @description A stored recipe: id, name, or `name@version`.
+             * @example small@2
+             */
+            recipe?: string;
+            /**
+             * @description Of the last model.
+             * @example resnet18.small.onnx
+             */
+            name?: string;
+            /**
+             * @description Only says what would be done, and what would be refused.
+             * @default false
+             */
+            dry_run?: boolean;
+        };
+        /** @description An operation, with the options of its own endpoint beside it. */
+        RecipeStep: components["schemas"]["QuantizeStep"] | components["schemas"]["PruneStep"] | components["schemas"]["TrainStep"] | components["schemas"]["VerifyStep"] | components["schemas"]["BenchmarkStep"];
+        QuantizeStep: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "quantize";
+            /**
+             * @description `auto` (default) tries the methods that fit and keeps the smallest result that stays close. `static` is not available yet.
+             * @example auto
+             * @enum {string}
+             */
+            method?: "auto" | "dynamic" | "static" | "weight_only" | "float16" | "bfloat16";
+            /**
+             * @description A preset by transformers.js' name, instead of `method`.
+             * @example fp16
+             * @enum {string}
+             */
+            dtype?: "fp16" | "q8" | "int8" | "uint8" | "q4" | "q4f16" | "bnb4" | "q2" | "q2f16" | "fp32";
+            /**
+             * @description Type of 8-bit weights (default qint8).
+             * @example qint8
+             * @enum {string}
+             */
+            weight_type?: "qint8" | "quint8";
+            /**
+             * @description One scale per channel (default: true for weight_only, false for dynamic).
+             * @example true
+             */
+            per_channel?: boolean;
+            /**
+             * @description 7-bit weights, for CPUs whose 8-bit products saturate (default false).
+             * @example true
+             */
+            reduce_range?: boolean;
+            /**
+             * @description Only these nodes, by name.
+             * @example [
+             *       "/fc1/MatMul"
+             *     ]
+             */
+            nodes_to_quantize?: string[];
+            /**
+             * @description Never these nodes, by name.
+             * @example [
+             *       "/lm_head/MatMul"
+             *     ]
+             */
+            nodes_to_exclude?: string[];
+            /**
+             * @description Only these op types.
+             * @example [
+             *       "MatMul"
+             *     ]
+             */
+            op_types_to_quantize?: string[];
+            /**
+             * @description Bits per weight (default 8).
+             * @example 4
+             * @enum {integer}
+             */
+            bits?: 2 | 4 | 8;
+            /**
+             * @description Weights that share a scale: 16, 32, 64, 128 or 256 (default 32).
+             * @example 32
+             */
+            block_size?: number;
+            /**
+             * @description Blocks without zero points (default false).
+             * @example true
+             */
+            is_symmetric?: boolean;
+            /**
+             * @description MatMulNBits' accuracy_level (default 0: unset).
+             * @example 4
+             */
+            accuracy_level?: number;
+            /**
+             * @description MatMulNBits and GatherBlockQuantized, or DequantizeLinear with blocks (default QOperator).
+             * @example QOperator
+             * @enum {string}
+             */
+            quant_format?: "QOperator" | "QDQ";
+            /**
+             * @description How blocks are quantized (default rtn).
+             * @example rtn
+             * @enum {string}
+             */
+            algorithm?: "rtn" | "hqq" | "bnb4";
+            /**
+             * @description The code of bnb4 (default nf4).
+             * @example nf4
+             * @enum {string}
+             */
+            quant_type?: "nf4" | "fp4";
+            /**
+             * @description Graph inputs and outputs stay float32: all, none (default), or these.
+             * @example true
+             */
+            keep_io_types?: boolean | string[];
+            /**
+             * @description Op types that stay float32, instead of the usual list.
+             * @example [
+             *       "Resize"
+             *     ]
+             */
+            op_block_list?: string[];
+            /**
+             * @description Nodes that stay float32, by name.
+             * @example [
+             *       "/head/Softmax"
+             *     ]
+             */
+            node_block_list?: string[];
+            /**
+             * @description Smaller magnitudes become this one (default 5.96e-8).
+             * @example 5.96e-8
+             */
+            min_positive_val?: number;
+            /**
+             * @description Larger finite magnitudes become this one (default 65504).
+             * @example 65504
+             */
+            max_finite_val?: number;
+            /**
+             * @description Refuses a result with an output below this signal-to-noise ratio, in dB.
+             * @example 30
+             */
+            min_sqnr_db?: number;
+            /**
+             * @description Refuses a result with an output below this cosine similarity.
+             * @example 0.99
+             */
+            min_cosine?: number;
+            /**
+             * @description Loads the result and runs it beside the original (default true).
+             * @example true
+             */
+            verify?: boolean;
+        };
+        PruneStep: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "prune";
+            /**
+             * @description Default l1_unstructured.
+             * @example l1_unstructured
+             * @enum {string}
+             */
+            method?: "l1_unstructured" | "random_unstructured" | "ln_structured" | "random_structured" | "global_unstructured" | "n_m";
+            /**
+             * @description A fraction from 0 to 1 (default 0.5), or how many: a whole number from 2 on, or {"count": 1}.
+             * @example 0.5
+             */
+            amount?: number | {
+                count: number;
+            };
+            /**
+             * @description Amounts by weight or node name, as JSON.
+             * @example {
+             *       "fc1.weight": 0.8
+             *     }
+             */
+            amounts?: {
+                [key: string]: number | {
+                    count: number;
+                };
+            };
+            /**
+             * @description Order of the norm (default 2).
+             * @example 2
+             */
+            n?: number | ("inf" | "-inf" | "fro");
+            /**
+             * @description Axis whose slices are pruned, or the op's output (default) or input features.
+             * @example output
+             */
+            dim?: number | ("output" | "input");
+            /**
+             * @description Keeps the N largest of every M weights (default 2:4).
+             * @example 2:4
+             */
+            pattern?: string;
+            /**
+             * @description Of the random methods (default 0).
+             * @example 0
+             */
+            seed?: number;
+            /**
+             * @description Zeros in place (default), or ONNX sparse tensors where they take fewer bytes.
+             * @example dense
+             * @enum {string}
+             */
+            storage?: "dense" | "sparse";
+            /**
+             * @description Only these nodes, by name.
+             * @example [
+             *       "/fc1/Gemm"
+             *     ]
+             */
+            nodes_to_prune?: string[];
+            /**
+             * @description Never these nodes, by name.
+             * @example [
+             *       "/head/Gemm"
+             *     ]
+             */
+            nodes_to_exclude?: string[];
+            /**
+             * @description Only these op types.
+             * @example [
+             *       "Conv"
+             *     ]
+             */
+            op_types?: string[];
+            /**
+             * @description Refuses a result with an output below this signal-to-noise ratio, in dB.
+             * @example 30
+             */
+            min_sqnr_db?: number;
+            /**
+             * @description Refuses a result with an output below this cosine similarity.
+             * @example 0.99
+             */
+            min_cosine?: number;
+            /**
+             * @description Loads the result and runs it beside the original (default true).
+             * @example true
+             */
+            verify?: boolean;
+        };
+        TrainStep: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "train";
+            /** @example dataset_2f9k4w */
+            dataset: string;
+            /**
+             * @description Fields of the dataset by the model's inputs; default: the one of the input's name, else the only one that fits. Numbers are multiplied by `scale`.
+             * @example {
+             *       "x": {
+             *         "field": "image",
+             *         "scale": 0.00392156862745098
+             *       }
+             *     }
+             */
+            inputs?: {
+                [key: string]: string | {
+                    field: string;
+                    scale?: number;
+                };
+            };
+            /** @description The field with the labels; default `label`, else the only one left. */
+            label?: string;
+            /**
+             * @description Rows to measure on after each epoch: a share of the dataset, or another one.
+             * @example {
+             *       "fraction": 0.1
+             *     }
+             */
+            validation?: {
+                fraction: number;
+            } | {
+                /** @example dataset_7m3q1x */
+                dataset: string;
+            };
+            /** @description What is told of each epoch; default: the loss, and the accuracy where the loss is a classification. */
+            metrics?: ("loss" | "accuracy")[];
+            /** @description New order of the rows in each epoch; default true. */
+            shuffle?: boolean;
+            /**
+             * @description Default cross_entropy; or an object of `type`, `output`, `from_logits`, `label_smoothing`, `ignore_index`, `class_axis`, `delta`. `output:NAME` takes an output of the model as the loss.
+             * @example cross_entropy
+             */
+            loss?: ("cross_entropy" | "binary_cross_entropy" | "mse" | "l1" | "huber" | "kl_divergence") | string | {
+                type: ("cross_entropy" | "binary_cross_entropy" | "mse" | "l1" | "huber" | "kl_divergence") | string;
+                /** @description Output that it reads; default the first. */
+                output?: string;
+                from_logits?: boolean;
+                label_smoothing?: number;
+                ignore_index?: number;
+                class_axis?: number;
+                /** @description Of huber. */
+                delta?: number;
+            };
+            /**
+             * @description Default adam; or an object of `type`, `lr`, `weight_decay`, `no_decay`, `momentum`, `dampening`, `nesterov`, `betas`, `eps`, with torch.optim's defaults.
+             * @example {
+             *       "type": "adamw",
+             *       "lr": 0.001
+             *     }
+             */
+            optimizer?: ("sgd" | "adam" | "adamw" | "lion") | {
+                /** @enum {string} */
+                type: "sgd" | "adam" | "adamw" | "lion";
+                lr?: number;
+                weight_decay?: number;
+                /**
+                 * @description Parameters without weight decay.
+                 * @example [
+                 *       "fc*"
+                 *     ]
+                 */
+                no_decay?: string[];
+                momentum?: number;
+                dampening?: number;
+                nesterov?: boolean;
+                betas?: [
+                    number,
+                    number
+                ];
+                eps?: number;
+            };
+            /** @description The optimizer's learning rate, where `optimizer` is only a name. */
+            lr?: number;
+            /**
+             * @description Of the learning rate, default constant; or an object of `type`, `warmup_steps`, `step_size`, `gamma`, `min_lr`.
+             * @example cosine
+             */
+            schedule?: ("constant" | "step" | "cosine" | "linear") | {
+                /** @enum {string} */
+                type: "constant" | "step" | "cosine" | "linear";
+                warmup_steps?: number;
+                step_size?: number;
+                gamma?: number;
+                min_lr?: number;
+            };
+            /** @description Largest L2 norm of the whole gradient; default: not clipped. */
+            clip_norm?: number;
+            /** @description Batches whose gradients make one step; default 1. */
+            accumulation_steps?: number;
+            /** @description Rows of one rank's gradient; default 32. */
+            batch_size?: number;
+            /** @description Default 1; or `steps`. */
+            epochs?: number;
+            /** @description Steps of the optimizer. */
+            steps?: number;
+            /** @description Orders the rows, draws dropout and adapters; default 0. */
+            seed?: number;
+            /**
+             * @description Parameters to train; default all weights.
+             * @example [
+             *       "fc*"
+             *     ]
+             */
+            trainable?: string[];
+            /**
+             * @description Parameters that stay.
+             * @example [
+             *       "fc*"
+             *     ]
+             */
+            frozen?: string[];
+            /**
+             * @description Trains low-rank adapters, merged at the end; or an object of `rank` (8), `alpha` (2 × rank), `target` (patterns).
+             * @example {
+             *       "rank": 8
+             *     }
+             */
+            lora?: boolean | {
+                rank?: number;
+                alpha?: number;
+                /**
+                 * @description Weights or nodes.
+                 * @example [
+                 *       "fc*"
+                 *     ]
+                 */
+                target?: string[];
+            };
+            /** @description Zeros of weight matrices (of a pruned model) stay zero. */
+            keep_sparsity?: boolean;
+            /** @description Trains through 8-bit rounding; the result is a QDQ model. Or an object of `activations`, `per_channel`, `averaging`, `op_types`, `nodes_to_exclude`. */
+            qat?: boolean | {
+                /** @enum {string} */
+                activations?: "uint8" | "int8" | "none";
+                per_channel?: boolean;
+                averaging?: number;
+                op_types?: ("Conv" | "ConvTranspose" | "Gemm" | "MatMul")[];
+                /**
+                 * @description Nodes that stay in float.
+                 * @example [
+                 *       "fc*"
+                 *     ]
+                 */
+                nodes_to_exclude?: string[];
+            };
+            /** @description Distillation from a stored `model` or from a `field` with its outputs; `temperature` (2), `from_logits`, `alpha` (0.5). */
+            teacher?: {
+                /**
+                 * @description A stored model of the same inputs.
+                 * @example model_8c1d2e
+                 */
+                model?: string;
+                /**
+                 * @description Or the dataset's field with its outputs.
+                 * @example teacher
+                 */
+                field?: string;
+                temperature?: number;
+                from_logits?: boolean;
+                alpha?: number;
+            };
+            /**
+             * @description With the batch's statistics (default), or with the running ones.
+             * @enum {string}
+             */
+            batch_normalization?: "train" | "frozen";
+            /** @description The model's Dropout nodes drop; default true. */
+            dropout?: boolean;
+            /**
+             * @description Default sync.
+             * @enum {string}
+             */
+            mode?: "sync" | "async" | "local_sgd";
+            /** @description Ranks; default 1. */
+            world_size?: number;
+            /** @description `algorithm`: direct or ring (default: the faster one); `compression`: none, float16, bfloat16, int8, top_k. */
+            allreduce?: {
+                /** @enum {string} */
+                algorithm?: "direct" | "ring";
+                /** @enum {string} */
+                compression?: "none" | "float16" | "bfloat16" | "int8" | "top_k";
+            };
+            /** @description async: steps that a rank may be ahead of the slowest; default 4. */
+            max_staleness?: number;
+            /** @description local_sgd: steps between two exchanges; default: as many as leave these a tenth of the time in one region. */
+            local_steps?: number;
+            /** @description local_sgd; default 0.7. */
+            outer_lr?: number;
+            /** @description local_sgd, Nesterov; default 0.9. */
+            outer_momentum?: number;
+            /**
+             * @description Who computes gradients: `edge` (default), the service itself; `runner`, connected runners, one for each rank, which the training waits for; `auto`, runners as they come and go, else the service.
+             * @enum {string}
+             */
+            executor?: "edge" | "runner" | "auto";
+            /** @description Steps between checkpoints that are kept; default: only the last. */
+            checkpoint_every?: number;
+        };
+        VerifyStep: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "verify";
+            /**
+             * @description `auto`: a runner that has what it takes, else the Worker (small models).
+             * @default auto
+             * @enum {string}
+             */
+            executor?: "auto" | "edge" | "runner";
+            /**
+             * @description Only there. `wasm` is what the Worker has.
+             * @example webgpu
+             * @enum {string}
+             */
+            backend?: "cuda" | "webgpu" | "cpu" | "wasm";
+            /**
+             * @description A model's id, or `input`: the model that the recipe began with.
+             * @default input
+             * @example input
+             */
+            original?: string;
+        };
+        BenchmarkStep: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "benchmark";
+            /**
+             * @description `auto`: a runner that has what it takes, else the Worker (small models).
+             * @default auto
+             * @enum {string}
+             */
+            executor?: "auto" | "edge" | "runner";
+            /**
+             * @description Only there. `wasm` is what the Worker has.
+             * @example webgpu
+             * @enum {string}
+             */
+            backend?: "cuda" | "webgpu" | "cpu" | "wasm";
+            /**
+             * @description A model's id, or `input`: the model that the recipe began with.
+             * @example input
+             */
+            original?: string;
+            /** @default 20 */
+            runs?: number;
+        };
+        RecipeList: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["Recipe"][];
+            has_more: boolean;
+            next_cursor: string | null;
+        };
+        Recipe: {
+            /** @example recipe_7h3m */
+            id: string;
+            /** @enum {string} */
+            object: "recipe";
+            /** @example small */
+            name: string;
+            /** @description 1, 2, … under one name. */
+            version: number;
+            description: string;
+            /**
+             * @description Each step's result is the next one's model.
+             * @example [
+             *       {
+             *         "op": "prune",
+             *         "amount": 0.5
+             *       },
+             *       {
+             *         "op": "quantize",
+             *         "method": "weight_only"
+             *       },
+             *       {
+             *         "op": "verify"
+             *       }
+             *     ]
+             */
+            steps: components["schemas"]["RecipeStep"][];
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+        };
+        NewRecipeRequest: {
+            /** @example small */
+            name: string;
+            /** @default  */
+            description?: string;
+            /**
+             * @description Each step's result is the next one's model.
+             * @example [
+             *       {
+             *         "op": "prune",
+             *         "amount": 0.5
+             *       },
+             *       {
+             *         "op": "quantize",
+             *         "method": "weight_only"
+             *       },
+             *       {
+             *         "op": "verify"
+             *       }
+             *     ]
+             */
+            steps: components["schemas"]["RecipeStep"][];
         };
         Graph: {
             /** @enum {string} */
@@ -2175,14 +2985,48 @@ export interface components {
              */
             hint: string;
             /**
+             * @example [
+             *       "read",
+             *       "write"
+             *     ]
+             */
+            scopes: ("read" | "write" | "admin")[];
+            /**
              * @description Unix time in seconds.
              * @example 1795507200
              */
             created_at: number;
+            /**
+             * @description Null: it does not expire.
+             * @example 1795507200
+             */
+            expires_at: number | null;
+            /**
+             * @description To the minute; null before the first use.
+             * @example 1795507200
+             */
+            last_used_at: number | null;
         };
         NewKeyRequest: {
             /** @example ci */
             name: string;
+            /**
+             * @default [
+             *       "read",
+             *       "write",
+             *       "admin"
+             *     ]
+             * @example [
+             *       "read",
+             *       "write"
+             *     ]
+             */
+            scopes?: ("read" | "write" | "admin")[];
+            /**
+             * @description Default: it does not expire.
+             * @example 2592000
+             */
+            expires_in_s?: number;
         };
         KeyList: {
             /** @enum {string} */
@@ -2190,6 +3034,14 @@ export interface components {
             data: components["schemas"]["Key"][];
             has_more: boolean;
             next_cursor: string | null;
+        };
+        RotateKeyRequest: {
+            /**
+             * @description 0 ends the old secret at once.
+             * @default 86400
+             * @example 86400
+             */
+            grace_s?: number;
         };
         Health: {
             /** @enum {string} */
@@ -2231,6 +3083,26 @@ export interface components {
                  *       "detail": "An API key is needed",
                  *       "code": "unauthorized",
                  *       "hint": "Send Authorization: Bearer <key>; POST /v1/keys makes more keys.",
+                 *       "request_id": "req_1f0c"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `url_not_allowed`, `insufficient_scope` */
+        Problem403: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/docs#url_not_allowed",
+                 *       "title": "The URL may not be imported",
+                 *       "status": 403,
+                 *       "detail": "The URL may not be imported",
+                 *       "code": "url_not_allowed",
+                 *       "hint": "Use a public http(s) address, or upload the bytes.",
                  *       "request_id": "req_1f0c"
                  *     }
                  */
@@ -2397,26 +3269,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `url_not_allowed` */
-        Problem403: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "type": "/docs#url_not_allowed",
-                 *       "title": "The URL may not be imported",
-                 *       "status": 403,
-                 *       "detail": "The URL may not be imported",
-                 *       "code": "url_not_allowed",
-                 *       "hint": "Use a public http(s) address, or upload the bytes.",
-                 *       "request_id": "req_1f0c"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
         /** @description `precondition_failed` */
         Problem412: {
             headers: {
@@ -2512,6 +3364,8 @@ export type TrainingJob = components['schemas']['TrainingJob'];
 export type RankFigures = components['schemas']['RankFigures'];
 export type EpochMetrics = components['schemas']['EpochMetrics'];
 export type MeasurementJob = components['schemas']['MeasurementJob'];
+export type OptimizeJob = components['schemas']['OptimizeJob'];
+export type RecipeStepResult = components['schemas']['RecipeStepResult'];
 export type QuantizeOptions = components['schemas']['QuantizeOptions'];
 export type PruneOptions = components['schemas']['PruneOptions'];
 export type ModelList = components['schemas']['ModelList'];
@@ -2521,6 +3375,17 @@ export type ModelForm = components['schemas']['ModelForm'];
 export type ImportRequest = components['schemas']['ImportRequest'];
 export type BenchmarkRequest = components['schemas']['BenchmarkRequest'];
 export type VerifyRequest = components['schemas']['VerifyRequest'];
+export type OptimizationPlan = components['schemas']['OptimizationPlan'];
+export type OptimizeRequest = components['schemas']['OptimizeRequest'];
+export type RecipeStep = components['schemas']['RecipeStep'];
+export type QuantizeStep = components['schemas']['QuantizeStep'];
+export type PruneStep = components['schemas']['PruneStep'];
+export type TrainStep = components['schemas']['TrainStep'];
+export type VerifyStep = components['schemas']['VerifyStep'];
+export type BenchmarkStep = components['schemas']['BenchmarkStep'];
+export type RecipeList = components['schemas']['RecipeList'];
+export type Recipe = components['schemas']['Recipe'];
+export type NewRecipeRequest = components['schemas']['NewRecipeRequest'];
 export type Graph = components['schemas']['Graph'];
 export type Upload = components['schemas']['Upload'];
 export type UploadPart = components['schemas']['UploadPart'];
@@ -2556,9 +3421,11 @@ export type NewKey = components['schemas']['NewKey'];
 export type Key = components['schemas']['Key'];
 export type NewKeyRequest = components['schemas']['NewKeyRequest'];
 export type KeyList = components['schemas']['KeyList'];
+export type RotateKeyRequest = components['schemas']['RotateKeyRequest'];
 export type Health = components['schemas']['Health'];
 export type ResponseProblem400 = components['responses']['Problem400'];
 export type ResponseProblem401 = components['responses']['Problem401'];
+export type ResponseProblem403 = components['responses']['Problem403'];
 export type ResponseProblem413 = components['responses']['Problem413'];
 export type ResponseProblem415 = components['responses']['Problem415'];
 export type ResponseProblem422 = components['responses']['Problem422'];
@@ -2567,7 +3434,6 @@ export type ResponseProblem500 = components['responses']['Problem500'];
 export type ResponseProblem503 = components['responses']['Problem503'];
 export type ResponseProblem404 = components['responses']['Problem404'];
 export type ResponseProblem409 = components['responses']['Problem409'];
-export type ResponseProblem403 = components['responses']['Problem403'];
 export type ResponseProblem412 = components['responses']['Problem412'];
 export type ResponseProblem416 = components['responses']['Problem416'];
 export type ResponseProblem411 = components['responses']['Problem411'];
@@ -2651,6 +3517,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
@@ -2702,6 +3569,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             422: components["responses"]["Problem422"];
@@ -2775,6 +3643,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             422: components["responses"]["Problem422"];
@@ -2826,6 +3695,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             422: components["responses"]["Problem422"];
@@ -2859,6 +3729,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -2928,6 +3799,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -2953,6 +3825,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             429: components["responses"]["Problem429"];
@@ -3002,6 +3875,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             422: components["responses"]["Problem422"];
@@ -3053,12 +3927,185 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
+        };
+    };
+    optimizeModel: {
+        parameters: {
+            query?: {
+                dry_run?: "true" | "false";
+            };
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+                /** @description `wait` or `wait=N`: answer when the job is over, or after N seconds (at most 60). */
+                prefer?: string;
+            };
+            path: {
+                /** @description The id, `model_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OptimizeRequest"];
+            };
+        };
+        responses: {
+            /** @description The plan; or the job, over within the time that `Prefer: wait` gave it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptimizationPlan"] | components["schemas"]["CompressionJob"] | components["schemas"]["TrainingJob"] | components["schemas"]["MeasurementJob"] | components["schemas"]["OptimizeJob"];
+                };
+            };
+            /** @description The job. */
+            202: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    listRecipes: {
+        parameters: {
+            query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecipeList"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    createRecipe: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRecipeRequest"];
+            };
+        };
+        responses: {
+            /** @description The recipe. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recipe"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    getRecipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `recipe_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The recipe. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recipe"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    deleteRecipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `recipe_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
         };
     };
     downloadModel: {
@@ -3112,6 +4159,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             412: components["responses"]["Problem412"];
             416: components["responses"]["Problem416"];
@@ -3173,6 +4221,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             412: components["responses"]["Problem412"];
             416: components["responses"]["Problem416"];
@@ -3209,6 +4258,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -3237,6 +4287,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -3262,6 +4313,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             429: components["responses"]["Problem429"];
@@ -3295,6 +4347,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
@@ -3332,6 +4385,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             409: components["responses"]["Problem409"];
             422: components["responses"]["Problem422"];
             429: components["responses"]["Problem429"];
@@ -3370,6 +4424,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
@@ -3403,6 +4458,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -3482,6 +4538,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -3507,6 +4564,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             429: components["responses"]["Problem429"];
@@ -3543,6 +4601,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             413: components["responses"]["Problem413"];
             422: components["responses"]["Problem422"];
@@ -3560,7 +4619,7 @@ export interface operations {
                 cursor?: string;
                 state?: "queued" | "running" | "succeeded" | "failed" | "canceled";
                 model_id?: string;
-                operation?: "quantize" | "prune" | "train" | "benchmark" | "verify";
+                operation?: "quantize" | "prune" | "train" | "benchmark" | "verify" | "optimize";
             };
             header?: never;
             path?: never;
@@ -3579,6 +4638,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -3605,6 +4665,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -3635,6 +4696,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -3662,6 +4724,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             429: components["responses"]["Problem429"];
@@ -3690,6 +4753,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -3721,6 +4785,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -3766,6 +4831,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             413: components["responses"]["Problem413"];
@@ -3794,6 +4860,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -3822,6 +4889,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -3846,6 +4914,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -3876,6 +4945,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -3904,6 +4974,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -3928,6 +4999,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -4035,6 +5107,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -4095,6 +5168,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -4120,6 +5194,7 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -4147,6 +5222,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -4174,6 +5250,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -4201,6 +5278,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -4234,6 +5312,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -4261,6 +5340,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -4288,6 +5368,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
@@ -4318,6 +5399,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -4338,6 +5420,7 @@ export interface operations {
             /** @description The key. */
             201: {
                 headers: {
+                    Location: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4346,6 +5429,35 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    getKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `key_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, without its secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -4370,8 +5482,42 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `key_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RotateKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };

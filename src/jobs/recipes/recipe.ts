@@ -1,0 +1,114 @@
+/** @file A recipe: steps on a model, each one's result the next one's model; and the job that carries one out. */
+import { sha256Hex } from "../../store/id.ts";
+import { type AnyJobView, queued } from "../job-view.ts";
+
+/** The options are those of the operation's own endpoint, checked by its schema. */
+export type RecipeStep =
+  | { op: "quantize" | "prune" | "train"; options: Record<string, unknown> }
+  | { op: "verify" | "benchmark"; options: MeasureOptions };
+
+export interface MeasureOptions extends Record<string, unknown> {
+  /** `input`: the model that the recipe began with. */
+  original?: string;
+}
+
+export const RECIPE_OPS = ["quantize", "prune", "train", "verify", "benchmark"] as const;
+export type RecipeOp = (typeof RECIPE_OPS)[number];
+
+/** Stands for the model that the recipe began with. */
+export const INPUT = "input";
+
+/** What is known of a stored recipe when it is used. */
+export interface RecipeName {
+  id: string;
+  name: string;
+  version: number;
+}
+
+export interface OptimizeOrder {
+  id: string;
+  workspace: string;
+  modelId: string;
+  bytes: number;
+  steps: RecipeStep[];
+  recipe: RecipeName | null;
+  /** Of the last model. */
+  name: string | null;
+}
+
+/** `waiting` until the steps before it are done. */
+export const STEP_STATES = ["waiting", "running", "succeeded", "failed", "canceled"] as const;
+
+export interface StepProgress {
+  op: RecipeOp;
+  state: (typeof STEP_STATES)[number];
+  job_id: string | null;
+  fraction: number;
+  doing: string;
+}
+
+export interface StepResult {
+  op: RecipeOp;
+  job_id: string;
+  /** The step's new model; of a measurement the model that it measured. */
+  model_id: string;
+  sha256: string;
+  bytes: number;
+  ms: number;
+  /** Another job had done the same on the same bytes, or was at it. */
+  cached: boolean;
+  /** What a measurement found. */
+  measured: Record<string, unknown> | null;
+}
+
+export interface OptimizeResult {
+  model_id: string;
+  bytes_before: number;
+  bytes: number;
+  ratio: number;
+  steps: StepResult[];
+  /** Ids of models, from the one it began with to the result. */
+  lineage: string[];
+}
+
+export interface OptimizeView extends AnyJobView {
+  operation: "optimize";
+  recipe: RecipeName | null;
+  progress: { fraction: number; doing: string; steps: StepProgress[] };
+  result: OptimizeResult | null;
+}
+
+export function newOptimizeView(order: OptimizeOrder): OptimizeView {
+  const { id, modelId, recipe, name } = order;
+  const steps = order.steps.map(({ op, options }) => ({ op, ...options }));
+  return {
+    ...queued(id, modelId, { steps, ...(name === null ? {} : { name }) }),
+    operation: "optimize",
+    recipe,
+    progress: {
+      fraction: 0,
+      doing: "waiting",
+      steps: order.steps.map(({ op }) => ({
+        op,
+        state: "waiting",
+        job_id: null,
+        fraction: 0,
+        doing: "waiting",
+      })),
+    },
+    result: null,
+  };
+}
+
+/** The id of a step's job follows from the recipe's, so that a step that is begun again finds it. */
+export async function stepJobId(job: string, index: number): Promise<string> {
+  return `job_${(await sha256Hex(`${job}/${index}`)).slice(0, 24)}`;
+}
+
+/** The same for the same options, in whatever order they were given. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) => {
+    if (typeof each !== "object" || each === null || Array.isArray(each)) return each;
+    return Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

@@ -1,0 +1,149 @@
+/** @file A recipe's steps as requests give them: each is checked by the schema of its own endpoint. */
+import { z } from "@hono/zod-openapi";
+import { INPUT, RECIPE_OPS, type RecipeName, type RecipeStep } from "../jobs/recipes/recipe.ts";
+import { ApiError } from "../problem/api-error.ts";
+import { findRecipe } from "../store/recipes.ts";
+import { Benchmark, Verify } from "./measurements.ts";
+import { PRUNE_OPTION_NAMES, PruneOptions, pruneRequest } from "./prune-options.ts";
+import { QUANTIZE_OPTION_NAMES, QuantizeOptions, quantizeRequest } from "./quantize-options.ts";
+import { TRAINING_OPTION_NAMES, TrainingRequest } from "./training-options.ts";
+import { invalidRequest } from "./validation.ts";
+
+const MAX_STEPS = 16;
+
+const {
+  model: _model,
+  resume_from: _resumeFrom,
+  name: _name,
+  dataset,
+  ...training
+} = TrainingRequest.shape;
+const Train = z.strictObject({ dataset: dataset.unwrap(), ...training });
+
+const original = z.string().max(64).openapi({
+  description: "A model's id, or `input`: the model that the recipe began with.",
+  example: INPUT,
+});
+const VerifyStep = z.strictObject({ ...Verify.shape, original: original.default(INPUT) });
+const BenchmarkStep = z.strictObject({ ...Benchmark.shape, original: original.optional() });
+
+const step = <Op extends string>(op: Op, shape: z.ZodRawShape, title: string) =>
+  z.strictObject({ op: z.literal(op), ...shape }).openapi(title);
+
+export const RecipeSteps = z
+  .array(
+    z
+      .discriminatedUnion("op", [
+        step("quantize", QuantizeOptions.shape, "QuantizeStep"),
+        step("prune", PruneOptions.shape, "PruneStep"),
+        step("train", Train.shape, "TrainStep"),
+        step("verify", VerifyStep.shape, "VerifyStep"),
+        step("benchmark", BenchmarkStep.shape, "BenchmarkStep"),
+      ])
+      .openapi("RecipeStep", {
+        description: "An operation, with the options of its own endpoint beside it.",
+      }),
+  )
+  .min(1)
+  .max(MAX_STEPS)
+  .openapi({
+    description: "Each step's result is the next one's model.",
+    example: [
+      { op: "prune", amount: 0.5 },
+      { op: "quantize", method: "weight_only" },
+      { op: "verify" },
+    ] as never,
+  });
+
+/** By name (its latest version), `name@version` or id. */
+export const RecipeReference = z
+  .string()
+  .min(1)
+  .max(100)
+  .openapi({ description: "A stored recipe: id, name, or `name@version`.", example: "small@2" });
+
+/** The steps, each whole or refused. @throws ApiError when it is no list of steps at all */
+export function readSteps(value: unknown): (RecipeStep | ApiError)[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_STEPS) {
+    const message = `has to be a list of 1 to ${MAX_STEPS} steps`;
+    throw new ApiError("invalid_request", `body: steps: ${message}`, {
+      errors: [{ path: "steps", message }],
+    });
+  }
+  return value.map((each: unknown, index) => {
+    try {
+      return readStep(each);
+    } catch (error) {
+      if (error instanceof ApiError) return inStep(error, index);
+      throw error;
+    }
+  });
+}
+
+/** @throws ApiError naming every step and option at fault */
+export function requireSteps(value: unknown): RecipeStep[] {
+  const steps = readSteps(value);
+  const refused = steps.filter((each) => each instanceof ApiError);
+  const [first] = refused;
+  if (first) {
+    const errors = refused.flatMap(({ members }) => members.errors ?? []);
+    throw new ApiError(first.code, refused.map(({ message }) => message).join("; "), { errors });
+  }
+  return steps as RecipeStep[];
+}
+
+/** @throws ApiError `not_found` */
+export async function requireRecipe(
+  env: Env,
+  workspace: string,
+  reference: string,
+): Promise<{ steps: RecipeStep[]; recipe: RecipeName }> {
+  const found = await findRecipe(env.DB, workspace, reference);
+  if (!found) throw new ApiError("not_found", `there is no recipe ${reference}`);
+  const { id, name, version, steps } = found;
+  return { steps, recipe: { id, name, version } };
+}
+
+/** A step as requests spell it. */
+export function stepBody({ op, options }: RecipeStep) {
+  return { op, ...options };
+}
+
+function readStep(value: unknown): RecipeStep {
+  const Op = z.looseObject({ op: z.enum(RECIPE_OPS) });
+  const { op, ...given } = parsed(Op, value, []) as z.infer<typeof Op>;
+  switch (op) {
+    case "quantize":
+      return {
+        op,
+        options: quantizeRequest(parsed(QuantizeOptions, given, QUANTIZE_OPTION_NAMES)).options,
+      };
+    case "prune":
+      return { op, options: pruneRequest(parsed(PruneOptions, given, PRUNE_OPTION_NAMES)).options };
+    case "train":
+      return { op, options: parsed(Train, given, TRAINING_OPTION_NAMES) };
+    case "verify":
+      return { op, options: parsed(VerifyStep, given, Object.keys(VerifyStep.shape)) };
+    case "benchmark":
+      return { op, options: parsed(BenchmarkStep, given, Object.keys(BenchmarkStep.shape)) };
+  }
+}
+
+function parsed<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  names: readonly string[],
+): Record<string, unknown> {
+  const given = schema.safeParse(value);
+  if (!given.success) throw invalidRequest(given.error.issues, "json", names);
+  return given.data as Record<string, unknown>;
+}
+
+function inStep({ code, message, members }: ApiError, index: number): ApiError {
+  const place = `steps[${index}]`;
+  const errors = (members.errors ?? []).map(({ path, message: said }) => ({
+    path: path ? `${place}.${path}` : place,
+    message: said,
+  }));
+  return new ApiError(code, `${place}: ${message.replace(/^body: /, "")}`, { errors });
+}

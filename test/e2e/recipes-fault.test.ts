@@ -1,0 +1,104 @@
+/** @file A recipe whose process is killed between or within its steps ends in the same bytes after the next start. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { expect, it, onTestFinished } from "vitest";
+import { linearFile } from "../worker/service/models.ts";
+import { caller, newDataDir, type TestService } from "./service.ts";
+
+// oxlint-disable-next-line typescript/no-explicit-any
+type Json = any;
+
+async function serve(dataDir: string) {
+  const host: ChildProcess = spawn(
+    process.execPath,
+    [join(import.meta.dirname, "serve.ts"), dataDir],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  onTestFinished(() => void host.kill("SIGKILL"));
+  if (!host.stdout) throw new Error("no stdout");
+  const [line] = await once(createInterface(host.stdout), "line");
+  const call = caller(JSON.parse(line));
+  const kill = async () => {
+    host.kill("SIGKILL");
+    await once(host, "exit");
+  };
+  return { call, kill };
+}
+
+type Call = TestService["call"];
+
+const get = async (call: Call, path: string): Promise<Json> => await (await call(path)).json();
+
+const STEPS = [
+  { op: "prune", amount: 0.5 },
+  { op: "prune", amount: 0.7 },
+  { op: "quantize", method: "weight_only" },
+  { op: "verify" },
+];
+
+async function order(call: Call, body: Uint8Array<ArrayBuffer>, steps: unknown): Promise<Json> {
+  const model = (await (await call("/v1/models", { method: "POST", body })).json()) as Json;
+  const answer = await call(`/v1/models/${model.id}/optimize`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ steps }),
+  });
+  expect(answer.status).toBe(202);
+  return await answer.json();
+}
+
+/** Reads events until one has the text. */
+async function untilTold(call: Call, id: string, text: string): Promise<void> {
+  const { body } = await call(`/v1/jobs/${id}/events`);
+  if (!body) throw new Error("no events");
+  let told = "";
+  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+    told += chunk;
+    if (told.includes(text)) return;
+  }
+  throw new Error(`the job was over before "${text}" was told`);
+}
+
+async function end(call: Call, id: string): Promise<Json> {
+  await expect
+    .poll(async () => (await get(call, `/v1/jobs/${id}`)).state, {
+      timeout: 90_000,
+      interval: 100,
+    })
+    .toMatch(/succeeded|failed/);
+  return await get(call, `/v1/jobs/${id}`);
+}
+
+it("killed in a step and between steps, a recipe ends as one that was left alone", async () => {
+  const dataDir = await newDataDir();
+  const body = await linearFile(1000, 1000);
+  const first = await serve(dataDir);
+  const { id } = await order(first.call, body, STEPS);
+  await untilTold(first.call, id, "prune: waiting");
+  await first.kill();
+  const second = await serve(dataDir);
+  await untilTold(second.call, id, "prune: done");
+  await second.kill();
+  const third = await serve(dataDir);
+  const job = await end(third.call, id);
+  expect(job).toMatchObject({ state: "succeeded", error: null });
+  expect(job.result.steps.map(({ cached }: Json) => cached)).toEqual([false, false, false, false]);
+  const jobs = (await get(third.call, "/v1/jobs?limit=100")).data;
+  expect(jobs.length).toBe(1 + STEPS.length);
+  // Without the cache: the same steps, asked for in other words.
+  const [prune, ...rest] = STEPS;
+  const straight = await order(third.call, body, [
+    { ...prune, method: "l1_unstructured" },
+    ...rest,
+  ]);
+  const other = await end(third.call, straight.id);
+  expect(other.result.steps[0].cached).toBe(false);
+  expect(other.result.steps.map(({ sha256 }: Json) => sha256)).toEqual(
+    job.result.steps.map(({ sha256 }: Json) => sha256),
+  );
+  await third.kill();
+  await rm(dataDir, { recursive: true, force: true });
+});
