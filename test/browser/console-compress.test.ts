@@ -94,13 +94,15 @@ describe.skipIf(!hasChromium)("the console compresses", () => {
       }
       throw new Error(`Tab does not reach ${name.source}`);
     };
+    // Asked for early: Chromium is told to hand the dialog over, which takes a while.
+    const chosen = page.waitForEvent("filechooser");
     await tabTo(/API key/);
     await page.keyboard.type(served.service.apiKey);
     await press("Enter");
     await page.getByRole("navigation").waitFor();
     await tabTo(DROP);
-    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), press("Enter")]);
-    await chooser.setFiles(CLASSIFIER);
+    await press("Enter");
+    await (await chosen).setFiles(CLASSIFIER);
     const heading = page.getByRole("heading", { name: /^Compress ch_ppocr/ });
     await heading.waitFor();
     expect(await heading.evaluate((element) => element === document.activeElement)).toBe(true);
