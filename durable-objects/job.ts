@@ -12,6 +12,7 @@ import {
 } from "../src/jobs/job-view.ts";
 import type { JobObject } from "../src/jobs/jobs.ts";
 import { runJob } from "../src/jobs/run-job.ts";
+import { purgeObject } from "../src/jobs/purge-object.ts";
 import { ApiError, problemOf } from "../src/problem/api-error.ts";
 import { apiErrorOf } from "../src/problem/from-error.ts";
 import { deleteModel } from "../src/store/models.ts";
@@ -50,6 +51,13 @@ export class Job extends DurableObject<Env> implements JobObject<CompressionOrde
     const canceled = await this.#ledger.change({ state: "canceled", finished_at: nowSeconds() });
     this.#working?.abort(new DOMException("the job was canceled", "AbortError"));
     return { canceled: true, view: canceled };
+  }
+
+  /** Deletes the job at once, whatever it is doing. */
+  async purge(): Promise<void> {
+    const job = this.#ledger.load();
+    if (job && !isOver(job.view.state)) await this.cancel();
+    await purgeObject(this.ctx);
   }
 
   override async alarm(): Promise<void> {
@@ -97,8 +105,10 @@ export class Job extends DurableObject<Env> implements JobObject<CompressionOrde
 
   /** What the model or the options are to blame for ends the job; what the storage is, is tried again. */
   async #failed(error: unknown, attempts: number): Promise<void> {
-    const { view } = this.#ledger.current();
-    if (isOver(view.state)) return;
+    const job = this.#ledger.load();
+    // Canceled, or deleted with its workspace.
+    if (!job || isOver(job.view.state)) return;
+    const { view } = job;
     const known = apiErrorOf(error);
     if (!known || known.status >= 500) {
       console.error(JSON.stringify({ job: view.id, attempts }), error);

@@ -15,6 +15,7 @@ import {
 import { edgeProblem, performOnEdge } from "../src/jobs/measure/on-edge.ts";
 import { runnerPool } from "../src/jobs/runners/pool.ts";
 import type { TaskOutcome } from "../src/jobs/runners/task-order.ts";
+import { purgeObject } from "../src/jobs/purge-object.ts";
 import { ApiError, problemOf } from "../src/problem/api-error.ts";
 import { apiErrorOf } from "../src/problem/from-error.ts";
 
@@ -49,6 +50,13 @@ export class MeasurementJob extends DurableObject<Env> implements JobObject<Meas
     this.#working?.abort(new DOMException("the job was canceled", "AbortError"));
     await runnerPool(this.env, order.workspace).cancel(order.id);
     return { canceled: true, view: canceled };
+  }
+
+  /** Deletes the job at once, whatever it is doing. */
+  async purge(): Promise<void> {
+    const job = this.#ledger.load();
+    if (job && !isOver(job.view.state)) await this.cancel();
+    await purgeObject(this.ctx);
   }
 
   override async alarm(): Promise<void> {

@@ -15,6 +15,7 @@ import {
   type StepProgress,
   type StepResult,
 } from "../src/jobs/recipes/recipe.ts";
+import { purgeObject } from "../src/jobs/purge-object.ts";
 import { ApiError, type Problem, problemOf } from "../src/problem/api-error.ts";
 
 /** A Workflow that runs says so every two seconds. */
@@ -138,6 +139,13 @@ export class OptimizeJob
       progress: { ...view.progress, fraction: 1, doing: "done" },
       result: { model_id, bytes_before: order.bytes, bytes, ratio, steps, lineage },
     });
+  }
+
+  /** Deletes the job at once, whatever it is doing. */
+  async purge(): Promise<void> {
+    const job = this.#ledger.load();
+    if (job && !isOver(job.view.state)) await this.cancel();
+    await purgeObject(this.ctx);
   }
 
   override async alarm(): Promise<void> {

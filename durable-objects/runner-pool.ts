@@ -7,6 +7,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { DEFAULT_TIMEOUT_MS, Dispatcher } from "../src/jobs/runners/dispatcher.ts";
 import { type LogLine, PoolRecord } from "../src/jobs/runners/pool-record.ts";
+import { purgeObject } from "../src/jobs/purge-object.ts";
 import { type RunnerView, runnerView } from "../src/jobs/runners/runner-view.ts";
 import { signTask } from "../src/jobs/runners/sign-task.ts";
 import type { TaskOrder, TaskOutcome, TaskProgress } from "../src/jobs/runners/task-order.ts";
@@ -153,6 +154,14 @@ export class RunnerPool extends DurableObject<Env> {
       this.#gone(socket, false);
       this.#close(socket, CLOSE.unauthorized, "the token was revoked");
     }
+  }
+
+  /** Ends every line and forgets every task. */
+  async purge(): Promise<void> {
+    for (const socket of this.ctx.getWebSockets()) {
+      this.#close(socket, CLOSE.unauthorized, "the workspace was deleted");
+    }
+    await purgeObject(this.ctx);
   }
 
   /** True when a runner of this token was here of late: it may come back although the token has expired. */

@@ -31,8 +31,20 @@ CREATE INDEX audit_log_by_time ON audit_log (created_at);
 CREATE TABLE usage (
   workspace_id TEXT NOT NULL,
   day TEXT NOT NULL,
-  requests INTEGER NOT NULL,
-  bytes_in INTEGER NOT NULL,
-  bytes_out INTEGER NOT NULL,
+  requests INTEGER NOT NULL DEFAULT 0,
+  bytes_in INTEGER NOT NULL DEFAULT 0,
+  bytes_out INTEGER NOT NULL DEFAULT 0,
+  -- That ended, and the seconds from their begin to their end.
+  jobs INTEGER NOT NULL DEFAULT 0,
+  job_seconds INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (workspace_id, day)
 );
+
+CREATE TRIGGER jobs_used AFTER UPDATE OF state ON jobs
+WHEN NEW.state IN ('succeeded', 'failed', 'canceled') AND OLD.state NOT IN ('succeeded', 'failed', 'canceled')
+BEGIN
+  INSERT INTO usage (workspace_id, day, jobs, job_seconds)
+  VALUES (NEW.workspace_id, date('now'), 1,
+    coalesce(json_extract(NEW.view, '$.finished_at') - json_extract(NEW.view, '$.started_at'), 0))
+  ON CONFLICT (workspace_id, day) DO UPDATE SET jobs = jobs + 1, job_seconds = job_seconds + excluded.job_seconds;
+END;

@@ -1,7 +1,9 @@
 /** @file The hourly sweep: what expired is deleted, a bounded amount at a time. */
+import { sweepAudit } from "../store/audit.ts";
 import { sweepKeys } from "../store/idempotency.ts";
 import { sweepReports } from "../store/reports.ts";
 import { sweepObjects } from "../store/temporary-objects.ts";
+import { purgeClosedWorkspaces } from "./delete-workspace.ts";
 import { sweepEvents } from "./webhooks/dispatch.ts";
 import { sweepUploads } from "../store/uploads.ts";
 
@@ -15,6 +17,8 @@ export async function sweep(env: Env, now = Date.now()): Promise<void> {
     if ((await sweepObjects(env, now, OBJECTS_AT_ONCE)) < OBJECTS_AT_ONCE) break;
   }
   await sweepEvents(env);
+  await sweepAudit(env.DB, now);
+  await purgeClosedWorkspaces(env);
   let cursor: string | undefined;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     cursor = await sweepReports(env, now, cursor);

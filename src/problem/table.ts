@@ -104,6 +104,11 @@ export const PROBLEMS = {
     "The body is too large",
     "Send large models in parts with POST /v1/uploads.",
   ),
+  quota_exceeded: kind(
+    413,
+    "The workspace is full",
+    "Delete models, datasets or uploads; GET /v1/workspace tells what is stored.",
+  ),
   unsupported_media_type: kind(
     415,
     "The body's type is not supported",

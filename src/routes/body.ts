@@ -13,8 +13,17 @@ export function declaredBytes(c: AppContext): number | undefined {
 }
 
 /** The body's bytes, counted; see `limited`. */
-export function bodyChunks(c: AppContext): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  return limited(c.req.raw.body, Number(c.env.MAX_BODY_BYTES), declaredBytes(c));
+export async function* bodyChunks(c: AppContext): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let bytes = 0;
+  for await (const chunk of limited(
+    c.req.raw.body,
+    Number(c.env.MAX_BODY_BYTES),
+    declaredBytes(c),
+  )) {
+    bytes += chunk.length;
+    c.set("bytesIn", bytes);
+    yield chunk;
+  }
 }
 
 /**

@@ -10,6 +10,10 @@ export interface AppEnv {
     /** Set by authentication, on every path but the public ones. */
     workspace: string;
     keyId: string;
+    /** Of the body, counted where the client did not say it. */
+    bytesIn: number;
+    /** Of the answer, where its headers do not have it yet. */
+    bytesOut: number;
   };
 }
 

@@ -178,9 +178,10 @@ export const keys = createRouter()
   .openapi(rotate, async (c) => {
     const { id } = c.req.valid("param");
     // A call without a body has no defaults either.
-    const { grace_s: grace = DAY_S } = c.req.valid("json");
+    const wanted: { grace_s?: number } = c.req.valid("json");
+    const graceMs = (wanted.grace_s ?? DAY_S) * 1000;
     const secret = newSecret();
-    await rotateKey(c.env.DB, c.get("workspace"), id, secret, grace * 1000);
+    await rotateKey(c.env.DB, c.get("workspace"), id, secret, graceMs);
     return c.json({ ...keyBody(await required(c, id)), secret }, 200);
   })
   .openapi(remove, async (c) => {

@@ -61,6 +61,7 @@ async function send(
   }
   const object = await c.env.BLOBS.get(key, { range });
   if (!object) throw new StoredObjectError(`the object ${key} is gone`);
+  c.set("bytesOut", range.length);
   const { readable, writable } = new FixedLengthStream(range.length);
   // Fails when the client leaves early, which is its right.
   c.executionCtx.waitUntil(object.body.pipeTo(writable).catch(() => undefined));

@@ -4,35 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict, Union
 
-ProblemErrorsItem = TypedDict(
-    "ProblemErrorsItem",
+JobQueuedEvent = TypedDict(
+    "JobQueuedEvent",
     {
-        "path": "str",
-        "message": "str",
-    },
-)
-
-Problem = TypedDict(
-    "Problem",
-    {
-        "type": "str",
-        "title": "str",
-        "status": "int",
-        "detail": "str",
-        "code": "Literal[\"invalid_request\", \"unknown_option\", \"invalid_json\", \"empty_body\", \"incomplete_body\", \"invalid_multipart\", \"invalid_cursor\", \"method_not_available\", \"unauthorized\", \"url_not_allowed\", \"not_found\", \"method_not_allowed\", \"length_required\", \"upgrade_required\", \"precondition_failed\", \"body_too_large\", \"unsupported_media_type\", \"range_not_satisfiable\", \"idempotency_key_in_progress\", \"idempotency_key_reused\", \"rate_limited\", \"last_key\", \"model_in_use\", \"job_already_finished\", \"upload_not_open\", \"upload_incomplete\", \"part_size_invalid\", \"not_onnx\", \"truncated\", \"malformed\", \"invalid_model\", \"limit_exceeded\", \"unsupported\", \"external_data\", \"unexpected_file\", \"invalid_samples\", \"not_a_dataset\", \"invalid_dataset\", \"dataset_too_large\", \"dataset_mismatch\", \"dataset_in_use\", \"no_executor\", \"task_failed\", \"external_data_not_run\", \"nothing_to_gain\", \"not_close_enough\", \"does_not_load\", \"unknown_name\", \"not_applicable\", \"result_has_external_data\", \"training_mismatch\", \"rank_too_small\", \"training_diverged\", \"training_failed\", \"url_fetch_failed\", \"gave_up\", \"internal_error\", \"storage_unavailable\", \"not_configured\", \"overloaded\"]",
-        "hint": "str",
-        "request_id": NotRequired["str"],
-        "errors": NotRequired["list[ProblemErrorsItem]"],
-        "offset": NotRequired["int"],
-        "report": NotRequired["dict[str, Any]"],
-    },
-)
-
-CompressForm = TypedDict(
-    "CompressForm",
-    {
-        "model": "str",
-        "samples": NotRequired["str"],
+        "id": "str",
+        "type": "Literal[\"job.queued\"]",
+        "timestamp": "str",
+        "sequence": "int",
+        "truncated": NotRequired["bool"],
+        "data": "Job",
     },
 )
 
@@ -69,6 +49,30 @@ CompressionJob = TypedDict(
         "progress": "CompressionJobProgress",
         "attempts": "int",
         "result": "Union[CompressionJobResult, None]",
+    },
+)
+
+ProblemErrorsItem = TypedDict(
+    "ProblemErrorsItem",
+    {
+        "path": "str",
+        "message": "str",
+    },
+)
+
+Problem = TypedDict(
+    "Problem",
+    {
+        "type": "str",
+        "title": "str",
+        "status": "int",
+        "detail": "str",
+        "code": "Literal[\"invalid_request\", \"unknown_option\", \"invalid_json\", \"empty_body\", \"incomplete_body\", \"invalid_multipart\", \"invalid_cursor\", \"method_not_available\", \"unauthorized\", \"url_not_allowed\", \"insufficient_scope\", \"not_found\", \"method_not_allowed\", \"length_required\", \"upgrade_required\", \"precondition_failed\", \"body_too_large\", \"quota_exceeded\", \"unsupported_media_type\", \"range_not_satisfiable\", \"idempotency_key_in_progress\", \"idempotency_key_reused\", \"rate_limited\", \"last_key\", \"model_in_use\", \"job_already_finished\", \"upload_not_open\", \"upload_incomplete\", \"part_size_invalid\", \"not_onnx\", \"truncated\", \"malformed\", \"invalid_model\", \"limit_exceeded\", \"unsupported\", \"external_data\", \"unexpected_file\", \"invalid_samples\", \"not_a_dataset\", \"invalid_dataset\", \"dataset_too_large\", \"dataset_mismatch\", \"dataset_in_use\", \"no_executor\", \"task_failed\", \"external_data_not_run\", \"nothing_to_gain\", \"not_close_enough\", \"does_not_load\", \"unknown_name\", \"not_applicable\", \"result_has_external_data\", \"training_mismatch\", \"rank_too_small\", \"training_diverged\", \"training_failed\", \"url_fetch_failed\", \"gave_up\", \"internal_error\", \"storage_unavailable\", \"not_configured\", \"overloaded\"]",
+        "hint": "str",
+        "request_id": NotRequired["str"],
+        "errors": NotRequired["list[ProblemErrorsItem]"],
+        "offset": NotRequired["int"],
+        "report": NotRequired["dict[str, Any]"],
     },
 )
 
@@ -243,6 +247,259 @@ MeasurementJob = TypedDict(
     },
 )
 
+OptimizeJobRecipe = TypedDict(
+    "OptimizeJobRecipe",
+    {
+        "id": "str",
+        "name": "str",
+        "version": "int",
+    },
+)
+
+OptimizeJobProgressStepsItem = TypedDict(
+    "OptimizeJobProgressStepsItem",
+    {
+        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\"]",
+        "state": "Literal[\"waiting\", \"running\", \"succeeded\", \"failed\", \"canceled\"]",
+        "job_id": "Union[str, None]",
+        "fraction": "float",
+        "doing": "str",
+    },
+)
+
+OptimizeJobProgress = TypedDict(
+    "OptimizeJobProgress",
+    {
+        "fraction": "float",
+        "doing": "str",
+        "steps": "list[OptimizeJobProgressStepsItem]",
+    },
+)
+
+OptimizeJobResult = TypedDict(
+    "OptimizeJobResult",
+    {
+        "model_id": "str",
+        "bytes_before": "int",
+        "bytes": "int",
+        "ratio": "float",
+        "steps": "list[RecipeStepResult]",
+        "lineage": "list[str]",
+    },
+)
+
+OptimizeJob = TypedDict(
+    "OptimizeJob",
+    {
+        "id": "str",
+        "object": "Literal[\"job\"]",
+        "model_id": "str",
+        "options": "dict[str, Any]",
+        "state": "Literal[\"queued\", \"running\", \"succeeded\", \"failed\", \"canceled\"]",
+        "error": "Union[Problem, None]",
+        "created_at": "int",
+        "started_at": "Union[int, None]",
+        "finished_at": "Union[int, None]",
+        "operation": "Literal[\"optimize\"]",
+        "recipe": "Union[OptimizeJobRecipe, None]",
+        "progress": "OptimizeJobProgress",
+        "attempts": "int",
+        "result": "Union[OptimizeJobResult, None]",
+    },
+)
+
+RecipeStepResultMeasuredResult = TypedDict(
+    "RecipeStepResultMeasuredResult",
+    {
+        "runs": "int",
+        "median_ms": "float",
+        "p90_ms": "float",
+        "min_ms": "float",
+        "load_ms": "float",
+    },
+)
+
+RecipeStepResultMeasuredOriginal = TypedDict(
+    "RecipeStepResultMeasuredOriginal",
+    {
+        "runs": "int",
+        "median_ms": "float",
+        "p90_ms": "float",
+        "min_ms": "float",
+        "load_ms": "float",
+    },
+)
+
+RecipeStepResultMeasured = TypedDict(
+    "RecipeStepResultMeasured",
+    {
+        "backend": "str",
+        "device": "str",
+        "result": "RecipeStepResultMeasuredResult",
+        "original": "Union[RecipeStepResultMeasuredOriginal, None]",
+    },
+)
+
+RecipeStepResultMeasured1OutputsItem = TypedDict(
+    "RecipeStepResultMeasured1OutputsItem",
+    {
+        "name": "str",
+        "cosine": "Union[float, None]",
+        "sqnr_db": "Union[float, None]",
+        "max_abs_error": "Union[float, None]",
+    },
+)
+
+RecipeStepResultMeasured1 = TypedDict(
+    "RecipeStepResultMeasured1",
+    {
+        "backend": "str",
+        "loaded": "bool",
+        "ran": "bool",
+        "reason": "Union[str, None]",
+        "min_cosine": "Union[float, None]",
+        "min_sqnr_db": "Union[float, None]",
+        "outputs": "list[RecipeStepResultMeasured1OutputsItem]",
+    },
+)
+
+RecipeStepResult = TypedDict(
+    "RecipeStepResult",
+    {
+        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\"]",
+        "job_id": "str",
+        "model_id": "str",
+        "sha256": "str",
+        "bytes": "int",
+        "ms": "int",
+        "cached": "bool",
+        "measured": "Union[RecipeStepResultMeasured, RecipeStepResultMeasured1, None]",
+    },
+)
+
+JobRunningEvent = TypedDict(
+    "JobRunningEvent",
+    {
+        "id": "str",
+        "type": "Literal[\"job.running\"]",
+        "timestamp": "str",
+        "sequence": "int",
+        "truncated": NotRequired["bool"],
+        "data": "Job",
+    },
+)
+
+JobProgressEvent = TypedDict(
+    "JobProgressEvent",
+    {
+        "id": "str",
+        "type": "Literal[\"job.progress\"]",
+        "timestamp": "str",
+        "sequence": "int",
+        "truncated": NotRequired["bool"],
+        "data": "Job",
+    },
+)
+
+JobSucceededEvent = TypedDict(
+    "JobSucceededEvent",
+    {
+        "id": "str",
+        "type": "Literal[\"job.succeeded\"]",
+        "timestamp": "str",
+        "sequence": "int",
+        "truncated": NotRequired["bool"],
+        "data": "Job",
+    },
+)
+
+JobFailedEvent = TypedDict(
+    "JobFailedEvent",
+    {
+        "id": "str",
+        "type": "Literal[\"job.failed\"]",
+        "timestamp": "str",
+        "sequence": "int",
+        "truncated": NotRequired["bool"],
+        "data": "Job",
+    },
+)
+
+JobCanceledEvent = TypedDict(
+    "JobCanceledEvent",
+    {
+        "id": "str",
+        "type": "Literal[\"job.canceled\"]",
+        "timestamp": "str",
+        "sequence": "int",
+        "truncated": NotRequired["bool"],
+        "data": "Job",
+    },
+)
+
+ModelCreatedEvent = TypedDict(
+    "ModelCreatedEvent",
+    {
+        "id": "str",
+        "type": "Literal[\"model.created\"]",
+        "timestamp": "str",
+        "sequence": "int",
+        "truncated": NotRequired["bool"],
+        "data": "WebhookModel",
+    },
+)
+
+WebhookModel = TypedDict(
+    "WebhookModel",
+    {
+        "id": "str",
+        "object": "Literal[\"model\"]",
+        "name": "str",
+        "job_id": "Union[str, None]",
+    },
+)
+
+ModelDeletedEvent = TypedDict(
+    "ModelDeletedEvent",
+    {
+        "id": "str",
+        "type": "Literal[\"model.deleted\"]",
+        "timestamp": "str",
+        "sequence": "int",
+        "truncated": NotRequired["bool"],
+        "data": "WebhookModel",
+    },
+)
+
+RunnerLostEvent = TypedDict(
+    "RunnerLostEvent",
+    {
+        "id": "str",
+        "type": "Literal[\"runner.lost\"]",
+        "timestamp": "str",
+        "sequence": "int",
+        "truncated": NotRequired["bool"],
+        "data": "WebhookRunner",
+    },
+)
+
+WebhookRunner = TypedDict(
+    "WebhookRunner",
+    {
+        "id": "str",
+        "object": "Literal[\"runner\"]",
+        "info": NotRequired["dict[str, Any]"],
+    },
+)
+
+CompressForm = TypedDict(
+    "CompressForm",
+    {
+        "model": "str",
+        "samples": NotRequired["str"],
+    },
+)
+
 QuantizeOptions = TypedDict(
     "QuantizeOptions",
     {
@@ -398,6 +655,296 @@ VerifyRequest = TypedDict(
         "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
         "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
         "original": "str",
+    },
+)
+
+OptimizationPlanStepsItem = TypedDict(
+    "OptimizationPlanStepsItem",
+    {
+        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\", None]",
+        "options": "dict[str, Any]",
+        "bytes": "Union[int, None]",
+        "cached": "bool",
+        "model_id": "Union[str, None]",
+        "refusal": "Union[Problem, None]",
+    },
+)
+
+OptimizationPlan = TypedDict(
+    "OptimizationPlan",
+    {
+        "object": "Literal[\"optimization_plan\"]",
+        "model_id": "str",
+        "ok": "bool",
+        "steps": "list[OptimizationPlanStepsItem]",
+    },
+)
+
+OptimizeRequest = TypedDict(
+    "OptimizeRequest",
+    {
+        "steps": NotRequired["list[RecipeStep]"],
+        "recipe": NotRequired["str"],
+        "name": NotRequired["str"],
+        "dry_run": NotRequired["bool"],
+    },
+)
+
+QuantizeStep = TypedDict(
+    "QuantizeStep",
+    {
+        "op": "Literal[\"quantize\"]",
+        "method": NotRequired["Literal[\"auto\", \"dynamic\", \"static\", \"weight_only\", \"float16\", \"bfloat16\"]"],
+        "dtype": NotRequired["Literal[\"fp16\", \"q8\", \"int8\", \"uint8\", \"q4\", \"q4f16\", \"bnb4\", \"q2\", \"q2f16\", \"fp32\"]"],
+        "weight_type": NotRequired["Literal[\"qint8\", \"quint8\"]"],
+        "per_channel": NotRequired["bool"],
+        "reduce_range": NotRequired["bool"],
+        "nodes_to_quantize": NotRequired["list[str]"],
+        "nodes_to_exclude": NotRequired["list[str]"],
+        "op_types_to_quantize": NotRequired["list[str]"],
+        "bits": NotRequired["Literal[2, 4, 8]"],
+        "block_size": NotRequired["int"],
+        "is_symmetric": NotRequired["bool"],
+        "accuracy_level": NotRequired["int"],
+        "quant_format": NotRequired["Literal[\"QOperator\", \"QDQ\"]"],
+        "algorithm": NotRequired["Literal[\"rtn\", \"hqq\", \"bnb4\"]"],
+        "quant_type": NotRequired["Literal[\"nf4\", \"fp4\"]"],
+        "keep_io_types": NotRequired["Union[bool, list[str]]"],
+        "op_block_list": NotRequired["list[str]"],
+        "node_block_list": NotRequired["list[str]"],
+        "min_positive_val": NotRequired["float"],
+        "max_finite_val": NotRequired["float"],
+        "min_sqnr_db": NotRequired["float"],
+        "min_cosine": NotRequired["float"],
+        "verify": NotRequired["bool"],
+    },
+)
+
+PruneStepAmount1 = TypedDict(
+    "PruneStepAmount1",
+    {
+        "count": "int",
+    },
+)
+
+PruneStepAmountsValue1 = TypedDict(
+    "PruneStepAmountsValue1",
+    {
+        "count": "int",
+    },
+)
+
+PruneStep = TypedDict(
+    "PruneStep",
+    {
+        "op": "Literal[\"prune\"]",
+        "method": NotRequired["Literal[\"l1_unstructured\", \"random_unstructured\", \"ln_structured\", \"random_structured\", \"global_unstructured\", \"n_m\"]"],
+        "amount": NotRequired["Union[float, PruneStepAmount1]"],
+        "amounts": NotRequired["dict[str, Union[float, PruneStepAmountsValue1]]"],
+        "n": NotRequired["Union[float, Literal[\"inf\", \"-inf\", \"fro\"]]"],
+        "dim": NotRequired["Union[int, Literal[\"output\", \"input\"]]"],
+        "pattern": NotRequired["str"],
+        "seed": NotRequired["int"],
+        "storage": NotRequired["Literal[\"dense\", \"sparse\"]"],
+        "nodes_to_prune": NotRequired["list[str]"],
+        "nodes_to_exclude": NotRequired["list[str]"],
+        "op_types": NotRequired["list[str]"],
+        "min_sqnr_db": NotRequired["float"],
+        "min_cosine": NotRequired["float"],
+        "verify": NotRequired["bool"],
+    },
+)
+
+TrainStepInputsValue1 = TypedDict(
+    "TrainStepInputsValue1",
+    {
+        "field": "str",
+        "scale": NotRequired["float"],
+    },
+)
+
+TrainStepValidation = TypedDict(
+    "TrainStepValidation",
+    {
+        "fraction": "float",
+    },
+)
+
+TrainStepValidation1 = TypedDict(
+    "TrainStepValidation1",
+    {
+        "dataset": "str",
+    },
+)
+
+TrainStepLoss2 = TypedDict(
+    "TrainStepLoss2",
+    {
+        "type": "Union[Literal[\"cross_entropy\", \"binary_cross_entropy\", \"mse\", \"l1\", \"huber\", \"kl_divergence\"], str]",
+        "output": NotRequired["str"],
+        "from_logits": NotRequired["bool"],
+        "label_smoothing": NotRequired["float"],
+        "ignore_index": NotRequired["int"],
+        "class_axis": NotRequired["int"],
+        "delta": NotRequired["float"],
+    },
+)
+
+TrainStepOptimizer1 = TypedDict(
+    "TrainStepOptimizer1",
+    {
+        "type": "Literal[\"sgd\", \"adam\", \"adamw\", \"lion\"]",
+        "lr": NotRequired["float"],
+        "weight_decay": NotRequired["float"],
+        "no_decay": NotRequired["list[str]"],
+        "momentum": NotRequired["float"],
+        "dampening": NotRequired["float"],
+        "nesterov": NotRequired["bool"],
+        "betas": NotRequired["list[Any]"],
+        "eps": NotRequired["float"],
+    },
+)
+
+TrainStepSchedule1 = TypedDict(
+    "TrainStepSchedule1",
+    {
+        "type": "Literal[\"constant\", \"step\", \"cosine\", \"linear\"]",
+        "warmup_steps": NotRequired["int"],
+        "step_size": NotRequired["int"],
+        "gamma": NotRequired["float"],
+        "min_lr": NotRequired["float"],
+    },
+)
+
+TrainStepLora1 = TypedDict(
+    "TrainStepLora1",
+    {
+        "rank": NotRequired["int"],
+        "alpha": NotRequired["float"],
+        "target": NotRequired["list[str]"],
+    },
+)
+
+TrainStepQat1 = TypedDict(
+    "TrainStepQat1",
+    {
+        "activations": NotRequired["Literal[\"uint8\", \"int8\", \"none\"]"],
+        "per_channel": NotRequired["bool"],
+        "averaging": NotRequired["float"],
+        "op_types": NotRequired["list[Literal[\"Conv\", \"ConvTranspose\", \"Gemm\", \"MatMul\"]]"],
+        "nodes_to_exclude": NotRequired["list[str]"],
+    },
+)
+
+TrainStepTeacher = TypedDict(
+    "TrainStepTeacher",
+    {
+        "model": NotRequired["str"],
+        "field": NotRequired["str"],
+        "temperature": NotRequired["float"],
+        "from_logits": NotRequired["bool"],
+        "alpha": NotRequired["float"],
+    },
+)
+
+TrainStepAllreduce = TypedDict(
+    "TrainStepAllreduce",
+    {
+        "algorithm": NotRequired["Literal[\"direct\", \"ring\"]"],
+        "compression": NotRequired["Literal[\"none\", \"float16\", \"bfloat16\", \"int8\", \"top_k\"]"],
+    },
+)
+
+TrainStep = TypedDict(
+    "TrainStep",
+    {
+        "op": "Literal[\"train\"]",
+        "dataset": "str",
+        "inputs": NotRequired["dict[str, Union[str, TrainStepInputsValue1]]"],
+        "label": NotRequired["str"],
+        "validation": NotRequired["Union[TrainStepValidation, TrainStepValidation1]"],
+        "metrics": NotRequired["list[Literal[\"loss\", \"accuracy\"]]"],
+        "shuffle": NotRequired["bool"],
+        "loss": NotRequired["Union[Literal[\"cross_entropy\", \"binary_cross_entropy\", \"mse\", \"l1\", \"huber\", \"kl_divergence\"], str, TrainStepLoss2]"],
+        "optimizer": NotRequired["Union[Literal[\"sgd\", \"adam\", \"adamw\", \"lion\"], TrainStepOptimizer1]"],
+        "lr": NotRequired["float"],
+        "schedule": NotRequired["Union[Literal[\"constant\", \"step\", \"cosine\", \"linear\"], TrainStepSchedule1]"],
+        "clip_norm": NotRequired["float"],
+        "accumulation_steps": NotRequired["int"],
+        "batch_size": NotRequired["int"],
+        "epochs": NotRequired["int"],
+        "steps": NotRequired["int"],
+        "seed": NotRequired["int"],
+        "trainable": NotRequired["list[str]"],
+        "frozen": NotRequired["list[str]"],
+        "lora": NotRequired["Union[bool, TrainStepLora1]"],
+        "keep_sparsity": NotRequired["bool"],
+        "qat": NotRequired["Union[bool, TrainStepQat1]"],
+        "teacher": NotRequired["TrainStepTeacher"],
+        "batch_normalization": NotRequired["Literal[\"train\", \"frozen\"]"],
+        "dropout": NotRequired["bool"],
+        "mode": NotRequired["Literal[\"sync\", \"async\", \"local_sgd\"]"],
+        "world_size": NotRequired["int"],
+        "allreduce": NotRequired["TrainStepAllreduce"],
+        "max_staleness": NotRequired["int"],
+        "local_steps": NotRequired["int"],
+        "outer_lr": NotRequired["float"],
+        "outer_momentum": NotRequired["float"],
+        "executor": NotRequired["Literal[\"edge\", \"runner\", \"auto\"]"],
+        "checkpoint_every": NotRequired["int"],
+    },
+)
+
+VerifyStep = TypedDict(
+    "VerifyStep",
+    {
+        "op": "Literal[\"verify\"]",
+        "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
+        "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
+        "original": NotRequired["str"],
+    },
+)
+
+BenchmarkStep = TypedDict(
+    "BenchmarkStep",
+    {
+        "op": "Literal[\"benchmark\"]",
+        "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
+        "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
+        "original": NotRequired["str"],
+        "runs": NotRequired["int"],
+    },
+)
+
+RecipeList = TypedDict(
+    "RecipeList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[Recipe]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
+Recipe = TypedDict(
+    "Recipe",
+    {
+        "id": "str",
+        "object": "Literal[\"recipe\"]",
+        "name": "str",
+        "version": "int",
+        "description": "str",
+        "steps": "list[RecipeStep]",
+        "created_at": "int",
+    },
+)
+
+NewRecipeRequest = TypedDict(
+    "NewRecipeRequest",
+    {
+        "name": "str",
+        "description": NotRequired["str"],
+        "steps": "list[RecipeStep]",
     },
 )
 
@@ -615,8 +1162,8 @@ TrainingRequestValidation1 = TypedDict(
     },
 )
 
-TrainingRequestLoss1 = TypedDict(
-    "TrainingRequestLoss1",
+TrainingRequestLoss2 = TypedDict(
+    "TrainingRequestLoss2",
     {
         "type": "Union[Literal[\"cross_entropy\", \"binary_cross_entropy\", \"mse\", \"l1\", \"huber\", \"kl_divergence\"], str]",
         "output": NotRequired["str"],
@@ -712,7 +1259,7 @@ TrainingRequest = TypedDict(
         "validation": NotRequired["Union[TrainingRequestValidation, TrainingRequestValidation1]"],
         "metrics": NotRequired["list[Literal[\"loss\", \"accuracy\"]]"],
         "shuffle": NotRequired["bool"],
-        "loss": NotRequired["Union[Literal[\"cross_entropy\", \"binary_cross_entropy\", \"mse\", \"l1\", \"huber\", \"kl_divergence\"], TrainingRequestLoss1]"],
+        "loss": NotRequired["Union[Literal[\"cross_entropy\", \"binary_cross_entropy\", \"mse\", \"l1\", \"huber\", \"kl_divergence\"], str, TrainingRequestLoss2]"],
         "optimizer": NotRequired["Union[Literal[\"sgd\", \"adam\", \"adamw\", \"lion\"], TrainingRequestOptimizer1]"],
         "lr": NotRequired["float"],
         "schedule": NotRequired["Union[Literal[\"constant\", \"step\", \"cosine\", \"linear\"], TrainingRequestSchedule1]"],
@@ -995,7 +1542,10 @@ Key = TypedDict(
         "object": "Literal[\"key\"]",
         "name": "str",
         "hint": "str",
+        "scopes": "list[Literal[\"read\", \"write\", \"admin\"]]",
         "created_at": "int",
+        "expires_at": "Union[int, None]",
+        "last_used_at": "Union[int, None]",
     },
 )
 
@@ -1003,6 +1553,8 @@ NewKeyRequest = TypedDict(
     "NewKeyRequest",
     {
         "name": "str",
+        "scopes": NotRequired["list[Literal[\"read\", \"write\", \"admin\"]]"],
+        "expires_in_s": NotRequired["int"],
     },
 )
 
@@ -1016,6 +1568,77 @@ KeyList = TypedDict(
     },
 )
 
+RotateKeyRequest = TypedDict(
+    "RotateKeyRequest",
+    {
+        "grace_s": NotRequired["int"],
+    },
+)
+
+Workspace = TypedDict(
+    "Workspace",
+    {
+        "id": "str",
+        "object": "Literal[\"workspace\"]",
+        "name": "str",
+        "stored_bytes": "int",
+        "max_stored_bytes": "Union[int, None]",
+        "created_at": "int",
+    },
+)
+
+DeleteWorkspaceRequest = TypedDict(
+    "DeleteWorkspaceRequest",
+    {
+        "confirm": "str",
+    },
+)
+
+UsageDataItem = TypedDict(
+    "UsageDataItem",
+    {
+        "day": "str",
+        "requests": "int",
+        "bytes_in": "int",
+        "bytes_out": "int",
+        "jobs": "int",
+        "job_seconds": "int",
+    },
+)
+
+Usage = TypedDict(
+    "Usage",
+    {
+        "object": "Literal[\"usage\"]",
+        "data": "list[UsageDataItem]",
+    },
+)
+
+AuditLog = TypedDict(
+    "AuditLog",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[AuditEntry]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
+AuditEntry = TypedDict(
+    "AuditEntry",
+    {
+        "id": "str",
+        "object": "Literal[\"audit_entry\"]",
+        "key_id": "str",
+        "action": "str",
+        "resource": "str",
+        "outcome": "Literal[\"done\", \"refused\", \"failed\"]",
+        "status": "int",
+        "request_id": "str",
+        "created_at": "int",
+    },
+)
+
 Health = TypedDict(
     "Health",
     {
@@ -1023,13 +1646,26 @@ Health = TypedDict(
     },
 )
 
-Job = Union[CompressionJob, TrainingJob, MeasurementJob]
+Readiness = TypedDict(
+    "Readiness",
+    {
+        "status": "Literal[\"ok\", \"unavailable\"]",
+        "catalogue": "Literal[\"ok\", \"unavailable\"]",
+        "blobs": "Literal[\"ok\", \"unavailable\"]",
+    },
+)
+
+Job = Union[CompressionJob, TrainingJob, MeasurementJob, OptimizeJob]
+RecipeStep = Union[QuantizeStep, PruneStep, TrainStep, VerifyStep, BenchmarkStep]
 NewRunnerToken = Any
 NewWebhookEndpoint = Any
 NewKey = Any
 
 __all__ = [
+    "AuditEntry",
+    "AuditLog",
     "BenchmarkRequest",
+    "BenchmarkStep",
     "Checkpoint",
     "CheckpointList",
     "CompressForm",
@@ -1040,47 +1676,75 @@ __all__ = [
     "DatasetImportRequest",
     "DatasetList",
     "DatasetRows",
+    "DeleteWorkspaceRequest",
     "EpochMetrics",
     "Graph",
     "Health",
     "ImportRequest",
     "Job",
+    "JobCanceledEvent",
+    "JobFailedEvent",
     "JobList",
+    "JobProgressEvent",
+    "JobQueuedEvent",
+    "JobRunningEvent",
+    "JobSucceededEvent",
     "Key",
     "KeyList",
     "MeasurementJob",
     "Model",
+    "ModelCreatedEvent",
+    "ModelDeletedEvent",
     "ModelForm",
     "ModelList",
     "NewKey",
     "NewKeyRequest",
+    "NewRecipeRequest",
     "NewRunnerToken",
     "NewRunnerTokenRequest",
     "NewUploadRequest",
     "NewWebhookEndpoint",
     "NewWebhookEndpointRequest",
+    "OptimizationPlan",
+    "OptimizeJob",
+    "OptimizeRequest",
     "Problem",
     "PruneOptions",
+    "PruneStep",
     "QuantizeOptions",
+    "QuantizeStep",
     "RankFigures",
+    "Readiness",
+    "Recipe",
+    "RecipeList",
+    "RecipeStep",
+    "RecipeStepResult",
     "Report",
     "ReportSummary",
+    "RotateKeyRequest",
     "Runner",
     "RunnerInfo",
     "RunnerList",
     "RunnerLog",
+    "RunnerLostEvent",
     "RunnerToken",
     "RunnerTokenList",
     "TestEvent",
+    "TrainStep",
     "TrainingCurve",
     "TrainingJob",
     "TrainingRequest",
     "Upload",
     "UploadPart",
+    "Usage",
     "Value",
     "VerifyRequest",
+    "VerifyStep",
     "WebhookDelivery",
     "WebhookDeliveryList",
     "WebhookEndpoint",
     "WebhookEndpointList",
+    "WebhookModel",
+    "WebhookRunner",
+    "Workspace",
 ]

@@ -893,6 +893,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the workspace */
+        get: operations["getWorkspace"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete the workspace
+         * @description Everything goes: keys at once, jobs are canceled, models, datasets, reports, endpoints and logs are deleted. There is no way back.
+         */
+        delete: operations["deleteWorkspace"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the usage
+         * @description By day, at most 366 days. Counters may be a few seconds behind.
+         */
+        get: operations["getUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List changes
+         * @description Every request that a key made to change something, refused ones too; kept for 90 days.
+         */
+        get: operations["listAuditEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -910,43 +971,273 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Readiness
+         * @description Whether the catalogue (D1) and the blobs (R2) answer.
+         */
+        get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics
+         * @description In Prometheus' text format. With a key of the scope `admin`: how much there is in its workspace. With the operator's METRICS_TOKEN in the key's place: of all workspaces, and the requests that this isolate answered.
+         */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "job.queued": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * job.queued
+         * @description A job was ordered.
+         */
+        post: operations["onJobQueuedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.running": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * job.running
+         * @description A job has begun.
+         */
+        post: operations["onJobRunningEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * job.progress
+         * @description A job came further: at most every ten seconds, and not again if it is lost.
+         */
+        post: operations["onJobProgressEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.succeeded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * job.succeeded
+         * @description A job has its result.
+         */
+        post: operations["onJobSucceededEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * job.failed
+         * @description A job failed; `data.error` says why.
+         */
+        post: operations["onJobFailedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "job.canceled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * job.canceled
+         * @description A job was canceled.
+         */
+        post: operations["onJobCanceledEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "model.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * model.created
+         * @description A model was stored.
+         */
+        post: operations["onModelCreatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "model.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * model.deleted
+         * @description A model was deleted.
+         */
+        post: operations["onModelDeletedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "runner.lost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * runner.lost
+         * @description A runner's line broke.
+         */
+        post: operations["onRunnerLostEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
-        Problem: {
-            /**
-             * @description Where the problem is explained.
-             * @example /docs#not_onnx
-             */
-            type: string;
-            title: string;
-            status: number;
-            /** @description What was wrong, in this request. */
-            detail: string;
+        /**
+         * @example {
+         *       "id": "evt_0c3f",
+         *       "type": "job.queued",
+         *       "timestamp": "2026-11-24T12:00:00.000Z",
+         *       "sequence": 17,
+         *       "data": {
+         *         "id": "job_9d4w",
+         *         "object": "job",
+         *         "operation": "quantize",
+         *         "model_id": "model_4k2v9x",
+         *         "options": {
+         *           "method": "dynamic"
+         *         },
+         *         "state": "queued",
+         *         "progress": {
+         *           "fraction": 0,
+         *           "doing": "waiting"
+         *         },
+         *         "attempts": 1,
+         *         "result": null,
+         *         "error": null,
+         *         "created_at": 1795507200,
+         *         "started_at": null,
+         *         "finished_at": null
+         *       }
+         *     }
+         */
+        JobQueuedEvent: {
+            id: string;
             /** @enum {string} */
-            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "insufficient_scope" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
-            /** @description What to do next. */
-            hint: string;
-            request_id?: string;
-            errors?: {
-                path: string;
-                message: string;
-            }[];
-            /** @description Byte of the model where the reader stood. */
-            offset?: number;
-            report?: {
-                [key: string]: unknown;
-            };
-        };
-        /** @description A part `model`, optionally `samples` (an .npz of inputs to verify with), and one part per external data file. */
-        CompressForm: {
-            /** Format: binary */
-            model: string;
-            /** Format: binary */
-            samples?: string;
-        } & {
-            [key: string]: string;
+            type: "job.queued";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description Counts up by one with each event of the endpoint. */
+            sequence: number;
+            /** @description Data that is too large has its plain fields only. */
+            truncated?: boolean;
+            data: components["schemas"]["Job"];
         };
         Job: components["schemas"]["CompressionJob"] | components["schemas"]["TrainingJob"] | components["schemas"]["MeasurementJob"] | components["schemas"]["OptimizeJob"];
         CompressionJob: {
@@ -995,6 +1286,31 @@ export interface components {
                 report_id: string;
                 report: components["schemas"]["ReportSummary"];
             } | null;
+        };
+        Problem: {
+            /**
+             * @description Where the problem is explained.
+             * @example /docs#not_onnx
+             */
+            type: string;
+            title: string;
+            status: number;
+            /** @description What was wrong, in this request. */
+            detail: string;
+            /** @enum {string} */
+            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "insufficient_scope" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "quota_exceeded" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
+            /** @description What to do next. */
+            hint: string;
+            request_id?: string;
+            errors?: {
+                path: string;
+                message: string;
+            }[];
+            /** @description Byte of the model where the reader stood. */
+            offset?: number;
+            report?: {
+                [key: string]: unknown;
+            };
         };
         ReportSummary: {
             /** @enum {string} */
@@ -1281,6 +1597,331 @@ export interface components {
                     max_abs_error: number | null;
                 }[];
             } | null;
+        };
+        /**
+         * @example {
+         *       "id": "evt_0c3f",
+         *       "type": "job.running",
+         *       "timestamp": "2026-11-24T12:00:00.000Z",
+         *       "sequence": 17,
+         *       "data": {
+         *         "id": "job_9d4w",
+         *         "object": "job",
+         *         "operation": "quantize",
+         *         "model_id": "model_4k2v9x",
+         *         "options": {
+         *           "method": "dynamic"
+         *         },
+         *         "state": "running",
+         *         "progress": {
+         *           "fraction": 0,
+         *           "doing": "waiting"
+         *         },
+         *         "attempts": 1,
+         *         "result": null,
+         *         "error": null,
+         *         "created_at": 1795507200,
+         *         "started_at": null,
+         *         "finished_at": null
+         *       }
+         *     }
+         */
+        JobRunningEvent: {
+            id: string;
+            /** @enum {string} */
+            type: "job.running";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description Counts up by one with each event of the endpoint. */
+            sequence: number;
+            /** @description Data that is too large has its plain fields only. */
+            truncated?: boolean;
+            data: components["schemas"]["Job"];
+        };
+        /**
+         * @example {
+         *       "id": "evt_0c3f",
+         *       "type": "job.progress",
+         *       "timestamp": "2026-11-24T12:00:00.000Z",
+         *       "sequence": 17,
+         *       "data": {
+         *         "id": "job_9d4w",
+         *         "object": "job",
+         *         "operation": "quantize",
+         *         "model_id": "model_4k2v9x",
+         *         "options": {
+         *           "method": "dynamic"
+         *         },
+         *         "state": "running",
+         *         "progress": {
+         *           "fraction": 0,
+         *           "doing": "waiting"
+         *         },
+         *         "attempts": 1,
+         *         "result": null,
+         *         "error": null,
+         *         "created_at": 1795507200,
+         *         "started_at": null,
+         *         "finished_at": null
+         *       }
+         *     }
+         */
+        JobProgressEvent: {
+            id: string;
+            /** @enum {string} */
+            type: "job.progress";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description Counts up by one with each event of the endpoint. */
+            sequence: number;
+            /** @description Data that is too large has its plain fields only. */
+            truncated?: boolean;
+            data: components["schemas"]["Job"];
+        };
+        /**
+         * @example {
+         *       "id": "evt_0c3f",
+         *       "type": "job.succeeded",
+         *       "timestamp": "2026-11-24T12:00:00.000Z",
+         *       "sequence": 17,
+         *       "data": {
+         *         "id": "job_9d4w",
+         *         "object": "job",
+         *         "operation": "quantize",
+         *         "model_id": "model_4k2v9x",
+         *         "options": {
+         *           "method": "dynamic"
+         *         },
+         *         "state": "succeeded",
+         *         "progress": {
+         *           "fraction": 0,
+         *           "doing": "waiting"
+         *         },
+         *         "attempts": 1,
+         *         "result": null,
+         *         "error": null,
+         *         "created_at": 1795507200,
+         *         "started_at": null,
+         *         "finished_at": null
+         *       }
+         *     }
+         */
+        JobSucceededEvent: {
+            id: string;
+            /** @enum {string} */
+            type: "job.succeeded";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description Counts up by one with each event of the endpoint. */
+            sequence: number;
+            /** @description Data that is too large has its plain fields only. */
+            truncated?: boolean;
+            data: components["schemas"]["Job"];
+        };
+        /**
+         * @example {
+         *       "id": "evt_0c3f",
+         *       "type": "job.failed",
+         *       "timestamp": "2026-11-24T12:00:00.000Z",
+         *       "sequence": 17,
+         *       "data": {
+         *         "id": "job_9d4w",
+         *         "object": "job",
+         *         "operation": "quantize",
+         *         "model_id": "model_4k2v9x",
+         *         "options": {
+         *           "method": "dynamic"
+         *         },
+         *         "state": "failed",
+         *         "progress": {
+         *           "fraction": 0,
+         *           "doing": "waiting"
+         *         },
+         *         "attempts": 1,
+         *         "result": null,
+         *         "error": null,
+         *         "created_at": 1795507200,
+         *         "started_at": null,
+         *         "finished_at": null
+         *       }
+         *     }
+         */
+        JobFailedEvent: {
+            id: string;
+            /** @enum {string} */
+            type: "job.failed";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description Counts up by one with each event of the endpoint. */
+            sequence: number;
+            /** @description Data that is too large has its plain fields only. */
+            truncated?: boolean;
+            data: components["schemas"]["Job"];
+        };
+        /**
+         * @example {
+         *       "id": "evt_0c3f",
+         *       "type": "job.canceled",
+         *       "timestamp": "2026-11-24T12:00:00.000Z",
+         *       "sequence": 17,
+         *       "data": {
+         *         "id": "job_9d4w",
+         *         "object": "job",
+         *         "operation": "quantize",
+         *         "model_id": "model_4k2v9x",
+         *         "options": {
+         *           "method": "dynamic"
+         *         },
+         *         "state": "canceled",
+         *         "progress": {
+         *           "fraction": 0,
+         *           "doing": "waiting"
+         *         },
+         *         "attempts": 1,
+         *         "result": null,
+         *         "error": null,
+         *         "created_at": 1795507200,
+         *         "started_at": null,
+         *         "finished_at": null
+         *       }
+         *     }
+         */
+        JobCanceledEvent: {
+            id: string;
+            /** @enum {string} */
+            type: "job.canceled";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description Counts up by one with each event of the endpoint. */
+            sequence: number;
+            /** @description Data that is too large has its plain fields only. */
+            truncated?: boolean;
+            data: components["schemas"]["Job"];
+        };
+        /**
+         * @example {
+         *       "id": "evt_0c3f",
+         *       "type": "model.created",
+         *       "timestamp": "2026-11-24T12:00:00.000Z",
+         *       "sequence": 17,
+         *       "data": {
+         *         "id": "model_4k2v9x",
+         *         "object": "model",
+         *         "name": "mnist.int8.onnx",
+         *         "job_id": "job_9d4w"
+         *       }
+         *     }
+         */
+        ModelCreatedEvent: {
+            id: string;
+            /** @enum {string} */
+            type: "model.created";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description Counts up by one with each event of the endpoint. */
+            sequence: number;
+            /** @description Data that is too large has its plain fields only. */
+            truncated?: boolean;
+            data: components["schemas"]["WebhookModel"];
+        };
+        WebhookModel: {
+            id: string;
+            /** @enum {string} */
+            object: "model";
+            name: string;
+            /** @description The job that made it, if one did. */
+            job_id: string | null;
+        };
+        /**
+         * @example {
+         *       "id": "evt_0c3f",
+         *       "type": "model.deleted",
+         *       "timestamp": "2026-11-24T12:00:00.000Z",
+         *       "sequence": 17,
+         *       "data": {
+         *         "id": "model_4k2v9x",
+         *         "object": "model",
+         *         "name": "mnist.int8.onnx",
+         *         "job_id": "job_9d4w"
+         *       }
+         *     }
+         */
+        ModelDeletedEvent: {
+            id: string;
+            /** @enum {string} */
+            type: "model.deleted";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description Counts up by one with each event of the endpoint. */
+            sequence: number;
+            /** @description Data that is too large has its plain fields only. */
+            truncated?: boolean;
+            data: components["schemas"]["WebhookModel"];
+        };
+        /**
+         * @example {
+         *       "id": "evt_0c3f",
+         *       "type": "runner.lost",
+         *       "timestamp": "2026-11-24T12:00:00.000Z",
+         *       "sequence": 17,
+         *       "data": {
+         *         "id": "runner_3m1p",
+         *         "object": "runner"
+         *       }
+         *     }
+         */
+        RunnerLostEvent: {
+            id: string;
+            /** @enum {string} */
+            type: "runner.lost";
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description Counts up by one with each event of the endpoint. */
+            sequence: number;
+            /** @description Data that is too large has its plain fields only. */
+            truncated?: boolean;
+            data: components["schemas"]["WebhookRunner"];
+        };
+        WebhookRunner: {
+            id: string;
+            /** @enum {string} */
+            object: "runner";
+            info?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description A part `model`, optionally `samples` (an .npz of inputs to verify with), and one part per external data file. */
+        CompressForm: {
+            /** Format: binary */
+            model: string;
+            /** Format: binary */
+            samples?: string;
+        } & {
+            [key: string]: string;
         };
         QuantizeOptions: {
             /**
@@ -3043,9 +3684,106 @@ export interface components {
              */
             grace_s?: number;
         };
+        Workspace: {
+            /** @example ws_8h3d */
+            id: string;
+            /** @enum {string} */
+            object: "workspace";
+            name: string;
+            /**
+             * @description Of models, datasets and parts of uploads.
+             * @example 436207616
+             */
+            stored_bytes: number;
+            /**
+             * @description Null: no bound.
+             * @example null
+             */
+            max_stored_bytes: number | null;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+        };
+        DeleteWorkspaceRequest: {
+            /**
+             * @description The workspace's id.
+             * @example ws_8h3d
+             */
+            confirm: string;
+        };
+        Usage: {
+            /** @enum {string} */
+            object: "usage";
+            /** @description Days with any use (UTC), oldest first. */
+            data: {
+                /**
+                 * Format: date
+                 * @example 2026-11-24
+                 */
+                day: string;
+                requests: number;
+                /** @description Bodies of requests. */
+                bytes_in: number;
+                /** @description Bodies of answers whose length is known. */
+                bytes_out: number;
+                /** @description That ended on this day. */
+                jobs: number;
+                /** @description From their begin to their end. */
+                job_seconds: number;
+            }[];
+        };
+        AuditLog: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["AuditEntry"][];
+            has_more: boolean;
+            next_cursor: string | null;
+        };
+        AuditEntry: {
+            /** @example audit_7d2m */
+            id: string;
+            /** @enum {string} */
+            object: "audit_entry";
+            /**
+             * @description Who.
+             * @example key_2v9k
+             */
+            key_id: string;
+            /**
+             * @description Method and route.
+             * @example POST /v1/models/:id/quantize
+             */
+            action: string;
+            /**
+             * @description The path of what was made, changed or deleted.
+             * @example /v1/jobs/job_9d4w
+             */
+            resource: string;
+            /** @enum {string} */
+            outcome: "done" | "refused" | "failed";
+            /** @example 202 */
+            status: number;
+            /** @example req_1f0c */
+            request_id: string;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+        };
         Health: {
             /** @enum {string} */
             status: "ok" | "unavailable";
+        };
+        Readiness: {
+            /** @enum {string} */
+            status: "ok" | "unavailable";
+            /** @enum {string} */
+            catalogue: "ok" | "unavailable";
+            /** @enum {string} */
+            blobs: "ok" | "unavailable";
         };
     };
     responses: {
@@ -3109,7 +3847,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `body_too_large`, `limit_exceeded`, `dataset_too_large`, `rank_too_small` */
+        /** @description `body_too_large`, `quota_exceeded`, `limit_exceeded`, `dataset_too_large`, `rank_too_small` */
         Problem413: {
             headers: {
                 [name: string]: unknown;
@@ -3355,10 +4093,10 @@ export interface components {
     headers: never;
     pathItems: never;
 }
-export type Problem = components['schemas']['Problem'];
-export type CompressForm = components['schemas']['CompressForm'];
+export type JobQueuedEvent = components['schemas']['JobQueuedEvent'];
 export type Job = components['schemas']['Job'];
 export type CompressionJob = components['schemas']['CompressionJob'];
+export type Problem = components['schemas']['Problem'];
 export type ReportSummary = components['schemas']['ReportSummary'];
 export type TrainingJob = components['schemas']['TrainingJob'];
 export type RankFigures = components['schemas']['RankFigures'];
@@ -3366,6 +4104,17 @@ export type EpochMetrics = components['schemas']['EpochMetrics'];
 export type MeasurementJob = components['schemas']['MeasurementJob'];
 export type OptimizeJob = components['schemas']['OptimizeJob'];
 export type RecipeStepResult = components['schemas']['RecipeStepResult'];
+export type JobRunningEvent = components['schemas']['JobRunningEvent'];
+export type JobProgressEvent = components['schemas']['JobProgressEvent'];
+export type JobSucceededEvent = components['schemas']['JobSucceededEvent'];
+export type JobFailedEvent = components['schemas']['JobFailedEvent'];
+export type JobCanceledEvent = components['schemas']['JobCanceledEvent'];
+export type ModelCreatedEvent = components['schemas']['ModelCreatedEvent'];
+export type WebhookModel = components['schemas']['WebhookModel'];
+export type ModelDeletedEvent = components['schemas']['ModelDeletedEvent'];
+export type RunnerLostEvent = components['schemas']['RunnerLostEvent'];
+export type WebhookRunner = components['schemas']['WebhookRunner'];
+export type CompressForm = components['schemas']['CompressForm'];
 export type QuantizeOptions = components['schemas']['QuantizeOptions'];
 export type PruneOptions = components['schemas']['PruneOptions'];
 export type ModelList = components['schemas']['ModelList'];
@@ -3422,7 +4171,13 @@ export type Key = components['schemas']['Key'];
 export type NewKeyRequest = components['schemas']['NewKeyRequest'];
 export type KeyList = components['schemas']['KeyList'];
 export type RotateKeyRequest = components['schemas']['RotateKeyRequest'];
+export type Workspace = components['schemas']['Workspace'];
+export type DeleteWorkspaceRequest = components['schemas']['DeleteWorkspaceRequest'];
+export type Usage = components['schemas']['Usage'];
+export type AuditLog = components['schemas']['AuditLog'];
+export type AuditEntry = components['schemas']['AuditEntry'];
 export type Health = components['schemas']['Health'];
+export type Readiness = components['schemas']['Readiness'];
 export type ResponseProblem400 = components['responses']['Problem400'];
 export type ResponseProblem401 = components['responses']['Problem401'];
 export type ResponseProblem403 = components['responses']['Problem403'];
@@ -5522,6 +6277,127 @@ export interface operations {
             500: components["responses"]["Problem500"];
         };
     };
+    getWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The workspace that the key opens. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    deleteWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteWorkspaceRequest"];
+            };
+        };
+        responses: {
+            /** @description Nothing opens it any more; the last bytes go within the hour. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Everything is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    getUsage: {
+        parameters: {
+            query?: {
+                /** @description Default: 30 days before `to`. */
+                from?: string;
+                /** @description Default: today. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The usage. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    listAuditEntries: {
+        parameters: {
+            query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                key_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditLog"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
     getHealth: {
         parameters: {
             query?: never;
@@ -5549,6 +6425,385 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Health"];
                 };
+            };
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The service takes requests. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            405: components["responses"]["Problem405"];
+            /** @description Something that it needs does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The metrics. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            405: components["responses"]["Problem405"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    onJobQueuedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same when it is sent again. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": string;
+                /** @description By Standard Webhooks; for a day after a rotation there are two. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobQueuedEvent"];
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx does. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing more shall be sent: the endpoint is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onJobRunningEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same when it is sent again. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": string;
+                /** @description By Standard Webhooks; for a day after a rotation there are two. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobRunningEvent"];
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx does. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing more shall be sent: the endpoint is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onJobProgressEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same when it is sent again. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": string;
+                /** @description By Standard Webhooks; for a day after a rotation there are two. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobProgressEvent"];
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx does. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing more shall be sent: the endpoint is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onJobSucceededEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same when it is sent again. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": string;
+                /** @description By Standard Webhooks; for a day after a rotation there are two. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobSucceededEvent"];
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx does. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing more shall be sent: the endpoint is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onJobFailedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same when it is sent again. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": string;
+                /** @description By Standard Webhooks; for a day after a rotation there are two. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobFailedEvent"];
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx does. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing more shall be sent: the endpoint is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onJobCanceledEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same when it is sent again. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": string;
+                /** @description By Standard Webhooks; for a day after a rotation there are two. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobCanceledEvent"];
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx does. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing more shall be sent: the endpoint is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onModelCreatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same when it is sent again. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": string;
+                /** @description By Standard Webhooks; for a day after a rotation there are two. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelCreatedEvent"];
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx does. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing more shall be sent: the endpoint is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onModelDeletedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same when it is sent again. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": string;
+                /** @description By Standard Webhooks; for a day after a rotation there are two. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelDeletedEvent"];
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx does. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing more shall be sent: the endpoint is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onRunnerLostEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same when it is sent again. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": string;
+                /** @description By Standard Webhooks; for a day after a rotation there are two. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunnerLostEvent"];
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx does. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nothing more shall be sent: the endpoint is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
