@@ -4,7 +4,9 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   allreduce: () => import("./allreduce.ts"),
   compress: () => import("./compress.ts"),
   kernels: () => import("./kernels.ts"),
+  load: () => import("./load.ts"),
   reading: () => import("./reading.ts"),
+  runner: () => import("./runner.ts"),
   scaling: () => import("./scaling.ts"),
   step: () => import("./step.ts"),
 };

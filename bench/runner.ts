@@ -1,0 +1,209 @@
+/**
+ * @file `npm run bench -- runner`: a gradient step on WebGPU's device path against wasm; what a step costs beside the
+ * session's run when a runner on this machine computes it; a pool of a thousand idle runners under load.
+ *
+ * Without a GPU, WebGPU is a software adapter (`VK_ICD_FILENAMES` names a driver), which is no measure of the device,
+ * only of the path. The last line on stdout is JSON.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digitsNpz } from "../examples/demo/digits-dataset.ts";
+import type { TrainingJob } from "../sdk/typescript/src/generated/schema.d.ts";
+import { Hone } from "../sdk/typescript/src/index.ts";
+import { startService } from "../src/embedded/host.ts";
+import { DataType } from "../src/onnx/data-type.ts";
+import { readModel } from "../src/onnx/read-model.ts";
+import { MemorySource } from "../src/onnx/source.ts";
+import { modelBytes } from "../src/onnx/write-model.ts";
+import type { Device } from "../src/runner/device.ts";
+import { nodeDevices } from "../src/runner/node-devices.ts";
+import { performOn } from "../src/runner/perform.ts";
+import { Runner } from "../src/runner/runner.ts";
+import { nodeRuntime } from "../src/runtime/node.ts";
+import type { ResidentRuntime } from "../src/runtime/resident.ts";
+import { nodeGpuRuntime } from "../src/runtime/webgpu-node.ts";
+import { entryValues } from "../src/train/layout.ts";
+import { trainingSettings } from "../src/train/options.ts";
+import { LABEL } from "../src/train/step-plan.ts";
+import { buildStep } from "../src/train/step-model.ts";
+import { randomPerceptron } from "./perceptron.ts";
+import { loadPool } from "./runner-pool.ts";
+
+const STEP_PARAMETERS = 500_000;
+const STEP_BATCH = 64;
+const STEPS = 12;
+const REMOTE_PARAMETERS = 5_000_000;
+const REMOTE_BATCH = 256;
+const REMOTE_STEPS = 16;
+/** On a software adapter: shaders compile ten times faster. */
+const DAWN = ["enable-dawn-features=disable_workgroup_init"];
+
+interface Row {
+  case: string;
+  ours_s: number | null;
+  peer: string | null;
+  peer_s: number | null;
+  speedup: number | null;
+  peak_mb: null;
+  [more: string]: unknown;
+}
+
+const blank = { ours_s: null, peer: null, peer_s: null, speedup: null, peak_mb: null };
+const rows: Row[] = [];
+const add = (row: Row) => {
+  rows.push(row);
+  console.error(JSON.stringify(row));
+};
+
+add(await gradientStep());
+add(await besideTheRun());
+add({ case: "pool-1000-idle-runners", ...blank, ...(await loadPool()) });
+console.log(JSON.stringify({ bench: "runner", rows }));
+process.exit(0);
+
+/** One step's graph, weights on the device, against the same graph in wasm, weights fed. */
+async function gradientStep(): Promise<Row> {
+  const model = await readModel(new MemorySource(await randomPerceptron(STEP_PARAMETERS)));
+  const settings = trainingSettings({ batch_size: STEP_BATCH, steps: STEPS });
+  const fields = {
+    image: { dtype: "float32", shape: [1, 28, 28] },
+    [LABEL]: { dtype: "int64", shape: [] },
+  } as const;
+  const plan = await buildStep(model, settings, { fields }, { target: "webgpu" });
+  const bytes = new Uint8Array(await modelBytes(plan.step));
+  const vector = await plan.initial();
+  const image = new Float32Array(STEP_BATCH * 784).map((_, i) => Math.abs(Math.sin(i)));
+  const label = new BigInt64Array(STEP_BATCH).map((_, i) => BigInt(i % 10));
+  const batch = {
+    image: {
+      dataType: DataType.float32,
+      dims: [STEP_BATCH, 1, 28, 28],
+      bytes: new Uint8Array(image.buffer),
+    },
+    [LABEL]: { dataType: DataType.int64, dims: [STEP_BATCH], bytes: new Uint8Array(label.buffer) },
+  };
+  const name = `step-${STEP_PARAMETERS / 1e6}m-b${STEP_BATCH}-webgpu`;
+  const gpu = await nodeGpuRuntime({ dawn: DAWN });
+  if (!gpu) return { case: name, ...blank, why: "there is no WebGPU adapter" };
+  const { runtime, adapter } = gpu;
+  const session = await runtime.loadResident(bytes);
+  const residents = runtime.allocate(plan.layout.entries);
+  const write = () => {
+    for (const entry of plan.layout.entries) {
+      const { buffer, byteOffset, byteLength } = entryValues(vector, entry);
+      residents.write(entry.name, 0, new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
+    }
+  };
+  const ours = await median(async () => {
+    write();
+    const outputs = await session.run(batch, residents);
+    for (const { gradient } of plan.layout.entries) await outputs.read(gradient);
+    outputs.dispose();
+  });
+  gpu.close();
+  const wasm = await (await nodeRuntime()).load(bytes);
+  const fed = Object.fromEntries(
+    plan.layout.entries.map((entry) => {
+      const { buffer, byteOffset, byteLength } = entryValues(vector, entry);
+      const view = new Uint8Array(buffer, byteOffset, byteLength);
+      return [entry.name, { dataType: DataType.float32, dims: entry.dims, bytes: view }];
+    }),
+  );
+  const peer = await median(async () => await wasm.run({ ...fed, ...batch }));
+  return {
+    ...blank,
+    case: name,
+    ours_s: ours / 1_000,
+    peer: "onnxruntime-web wasm, one thread",
+    peer_s: peer / 1_000,
+    speedup: Math.round((peer / ours) * 1_000) / 1_000,
+    adapter: [adapter.vendor, adapter.architecture].filter(Boolean).join(" "),
+  };
+}
+
+/** Milliseconds; the first run, in which shaders compile, does not count. */
+async function median(run: () => Promise<unknown>): Promise<number> {
+  await run();
+  const times: number[] = [];
+  for (let step = 0; step < STEPS; step++) {
+    const start = performance.now();
+    await run();
+    times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  return Math.round((times[STEPS >> 1] ?? NaN) * 10) / 10;
+}
+
+/** A training on a native runner in this process, the service in another one; between them loopback. */
+async function besideTheRun(): Promise<Row> {
+  const dataDir = await mkdtemp(join(tmpdir(), "hone-runner-"));
+  const service = await startService({ dataDir });
+  const hone = new Hone({ baseUrl: service.url, apiKey: service.apiKey });
+  const { devices, info, close } = await nodeDevices({ name: "bench", backends: ["cpu"] });
+  const runs: number[] = [];
+  try {
+    const { data: token } = await hone.api.POST("/v1/runner-tokens", { body: { name: "bench" } });
+    if (!token) throw new Error("bench: no token");
+    const runner = new Runner({
+      url: service.url,
+      token: token.secret,
+      info,
+      perform: performOn(devices.map((device) => timed(device, runs))),
+    });
+    const ended = runner.run();
+    const { id: model } = await hone.models.create(await randomPerceptron(REMOTE_PARAMETERS));
+    const { id: dataset } = await hone.datasets.create(digitsNpz({ perDigit: 200 }));
+    const { data } = await hone.api.POST("/v1/training-jobs", {
+      body: {
+        model,
+        dataset,
+        batch_size: REMOTE_BATCH,
+        steps: REMOTE_STEPS,
+        optimizer: { type: "sgd", lr: 0.01 },
+        executor: "runner",
+      },
+    });
+    const started = performance.now();
+    const job = (await hone.jobs.wait((data as TrainingJob).id)) as TrainingJob;
+    const wallMs = performance.now() - started;
+    if (job.state !== "succeeded") throw new Error(`bench: ${JSON.stringify(job.error)}`);
+    runner.stop();
+    await ended;
+    const { compute_ms: stepMs = NaN, allreduce_ms = NaN } = job.progress.ranks[0] ?? {};
+    // As the rank's figures: of the steps since its report before, which are the last ones.
+    const late = runs.slice(-REMOTE_STEPS / 2).toSorted((a, b) => a - b);
+    const runMs = late[late.length >> 1] ?? NaN;
+    return {
+      ...blank,
+      case: `remote-${REMOTE_PARAMETERS / 1e6}m-b${REMOTE_BATCH}-native`,
+      step_ms: Math.round(stepMs),
+      run_ms: Math.round(runMs),
+      outside_share: Math.round((1 - runMs / stepMs) * 1_000) / 1_000,
+      optimizer_ms: Math.round(allreduce_ms),
+      job_ms: Math.round(wallMs),
+    };
+  } finally {
+    close();
+    await service.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** The device, with the milliseconds of each of its resident runs kept. */
+function timed(device: Device, runs: number[]): Device {
+  const runtime = device.runtime as ResidentRuntime;
+  const loadResident: ResidentRuntime["loadResident"] = async (model) => {
+    const session = await runtime.loadResident(model);
+    return {
+      ...session,
+      async run(...parameters) {
+        const start = performance.now();
+        const outputs = await session.run(...parameters);
+        runs.push(performance.now() - start);
+        return outputs;
+      },
+    };
+  };
+  return { ...device, runtime: { ...runtime, loadResident } as ResidentRuntime };
+}
