@@ -38,9 +38,8 @@ const MAX_RESTARTS = 8;
 const MAX_ATTEMPTS = 3;
 /** How often a job that waits for runners looks for them. */
 const RUNNERS_MS = 500;
-/** The pause before a generation that follows a failed one: this, doubled each time. */
+/** The pause before a generation that could not be formed: four times the one before, up to a quarter of the ranks' timeout. */
 const FIRST_PAUSE_MS = 50;
-const MAX_PAUSE_MS = 10_000;
 
 export class TrainingJob
   extends DurableObject<Env>
@@ -263,7 +262,8 @@ export class TrainingJob
   }
 
   #pauseMs(): number {
-    return Math.min(FIRST_PAUSE_MS * 2 ** this.#record.state.restarts, MAX_PAUSE_MS);
+    const most = Number(this.env.RANK_TIMEOUT_MS) / 4;
+    return Math.min(FIRST_PAUSE_MS * 4 ** this.#record.state.restarts, most);
   }
 
   #isOver(): boolean {
@@ -373,17 +373,20 @@ export class TrainingJob
   /** What the model, the data or the options are to blame for ends the job; the rest is tried again. */
   async #stumbled(error: unknown): Promise<void> {
     if (this.#isOver()) return;
-    const { attempts } = this.#record.state;
     const known = apiErrorOf(error);
     if (known && (known.status < 500 || known.code === "gave_up")) return await this.#fail(known);
+    const { phase, attempts, restarts } = this.#record.state;
     const { id } = this.#ledger.current().view;
-    console.error(JSON.stringify({ job: id, attempts }), error);
-    if (attempts >= MAX_ATTEMPTS) {
-      await this.#fail(
-        known ?? new ApiError("internal_error", `the work failed ${attempts} times`),
-      );
+    console.error(JSON.stringify({ job: id, phase, attempts, restarts }), error);
+    const [count, most] =
+      phase === "train" ? [restarts + 1, MAX_RESTARTS] : [attempts, MAX_ATTEMPTS];
+    if (count >= most) {
+      const given = new ApiError("internal_error", `the work failed ${count} times`);
+      return await this.#fail(known ?? given);
     }
-    await this.ctx.storage.setAlarm(Date.now() + RETRY_MS * attempts);
+    if (phase === "train") this.#record.change({ restarts: count });
+    const pause = phase === "train" ? this.#pauseMs() : RETRY_MS * attempts;
+    await this.ctx.storage.setAlarm(Date.now() + pause);
   }
 
   async #fail(error: ApiError): Promise<void> {

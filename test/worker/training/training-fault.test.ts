@@ -214,6 +214,15 @@ it("a training that comes no further fails with the reason, and keeps its last c
   expect(data.map(({ step }: { step: number }) => step)).toContain(4);
 });
 
+it("a plan that R2 never gives back fails the job, and the pauses grow", async () => {
+  const calls = Array.from({ length: 200 }, (_, i) => i + 1);
+  failCalls(TrainingObjects.prototype, "getJson", calls, "get: internal error (10001)");
+  const job = await over(await training(), await start(SYNC));
+  expect(job.state).toBe("failed");
+  expect(["gave_up", "storage_unavailable"]).toContain(job.error.code);
+  expect(job.attempts).toBeLessThanOrEqual(8);
+});
+
 it("an async training whose rank dies still learns", async () => {
   onMessages(once(1, 60, "crash_before"));
   const job = await run(ASYNC);
