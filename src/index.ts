@@ -1,4 +1,6 @@
 /** @file The Worker: mounts the API and exports the classes the platform calls. */
+import { workBatch } from "./jobs/hooks/work.ts";
+import type { HookMessage } from "./jobs/hooks/receive.ts";
 import { sweep } from "./jobs/sweep.ts";
 import { dispatchBatch, type EventMessage } from "./jobs/webhooks/dispatch.ts";
 import { api } from "./routes/api.ts";
@@ -12,12 +14,16 @@ export { WebhookEndpoint } from "../durable-objects/webhook-endpoint.ts";
 export { TrainingJob } from "../durable-objects/training-job.ts";
 export { RecipeWorkflow } from "./jobs/recipes/workflow.ts";
 
+/** The queue of deliveries that came in, as wrangler.toml names it. */
+const HOOKS = "hone-hooks";
+
 export default {
   fetch: api.fetch,
   async scheduled(_controller, env) {
     await sweep(env);
   },
   async queue(batch, env) {
-    await dispatchBatch(env, batch);
+    if (batch.queue === HOOKS) await workBatch(env, batch as MessageBatch<HookMessage>);
+    else await dispatchBatch(env, batch as MessageBatch<EventMessage>);
   },
-} satisfies ExportedHandler<Env, EventMessage>;
+} satisfies ExportedHandler<Env, EventMessage | HookMessage>;

@@ -4,6 +4,7 @@ import { sweepKeys } from "../store/idempotency.ts";
 import { sweepReports } from "../store/reports.ts";
 import { sweepObjects } from "../store/temporary-objects.ts";
 import { purgeClosedWorkspaces } from "./delete-workspace.ts";
+import { sweepDeliveries } from "./hooks/work.ts";
 import { sweepEvents } from "./webhooks/dispatch.ts";
 import { sweepUploads } from "../store/uploads.ts";
 
@@ -17,6 +18,7 @@ export async function sweep(env: Env, now = Date.now()): Promise<void> {
     if ((await sweepObjects(env, now, OBJECTS_AT_ONCE)) < OBJECTS_AT_ONCE) break;
   }
   await sweepEvents(env);
+  await sweepDeliveries(env, now);
   await sweepAudit(env.DB, now);
   await purgeClosedWorkspaces(env);
   let cursor: string | undefined;

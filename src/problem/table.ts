@@ -76,6 +76,11 @@ export const PROBLEMS = {
     "An API key is needed",
     "Send Authorization: Bearer <key>; POST /v1/keys makes more keys.",
   ),
+  invalid_signature: kind(
+    401,
+    "The delivery is not signed as the hook asks",
+    "Sign with the hook's secret, and send within five minutes.",
+  ),
   url_not_allowed: kind(
     403,
     "The URL may not be imported",

@@ -10,6 +10,7 @@ import { datasetRows } from "./dataset-rows.ts";
 import { datasets } from "./datasets.ts";
 import { addDocs } from "./docs.ts";
 import { health } from "./health.ts";
+import { hooks } from "./hooks.ts";
 import { jobs } from "./jobs.ts";
 import { keys } from "./keys.ts";
 import { metrics } from "./metrics.ts";
@@ -52,6 +53,7 @@ for (const router of [
   measurements,
   optimize,
   recipes,
+  hooks,
   modelContent,
   modelGraph,
   uploads,

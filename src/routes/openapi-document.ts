@@ -33,6 +33,7 @@ function allRoutes(api: OpenAPIHono<AppEnv>) {
       { name: "Datasets", description: "Rows to train on." },
       { name: "Measure", description: "How fast and how close a model is, where it will run." },
       { name: "Recipes", description: "Steps on a model, one after the other, as one job." },
+      { name: "Hooks", description: "Signed webhooks in: a release or push starts a recipe." },
       { name: "Jobs", description: "Work on stored models." },
       { name: "Reports", description: "What a compression did." },
       {

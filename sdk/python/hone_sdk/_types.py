@@ -67,7 +67,7 @@ Problem = TypedDict(
         "title": "str",
         "status": "int",
         "detail": "str",
-        "code": "Literal[\"invalid_request\", \"unknown_option\", \"invalid_json\", \"empty_body\", \"incomplete_body\", \"invalid_multipart\", \"invalid_cursor\", \"method_not_available\", \"unauthorized\", \"url_not_allowed\", \"insufficient_scope\", \"not_found\", \"method_not_allowed\", \"length_required\", \"upgrade_required\", \"precondition_failed\", \"body_too_large\", \"quota_exceeded\", \"unsupported_media_type\", \"range_not_satisfiable\", \"idempotency_key_in_progress\", \"idempotency_key_reused\", \"rate_limited\", \"last_key\", \"model_in_use\", \"job_already_finished\", \"upload_not_open\", \"upload_incomplete\", \"part_size_invalid\", \"not_onnx\", \"truncated\", \"malformed\", \"invalid_model\", \"limit_exceeded\", \"unsupported\", \"external_data\", \"unexpected_file\", \"invalid_samples\", \"not_a_dataset\", \"invalid_dataset\", \"dataset_too_large\", \"dataset_mismatch\", \"dataset_in_use\", \"no_executor\", \"task_failed\", \"external_data_not_run\", \"nothing_to_gain\", \"not_close_enough\", \"does_not_load\", \"unknown_name\", \"not_applicable\", \"result_has_external_data\", \"training_mismatch\", \"rank_too_small\", \"training_diverged\", \"training_failed\", \"url_fetch_failed\", \"gave_up\", \"internal_error\", \"storage_unavailable\", \"not_configured\", \"overloaded\"]",
+        "code": "Literal[\"invalid_request\", \"unknown_option\", \"invalid_json\", \"empty_body\", \"incomplete_body\", \"invalid_multipart\", \"invalid_cursor\", \"method_not_available\", \"unauthorized\", \"invalid_signature\", \"url_not_allowed\", \"insufficient_scope\", \"not_found\", \"method_not_allowed\", \"length_required\", \"upgrade_required\", \"precondition_failed\", \"body_too_large\", \"quota_exceeded\", \"unsupported_media_type\", \"range_not_satisfiable\", \"idempotency_key_in_progress\", \"idempotency_key_reused\", \"rate_limited\", \"last_key\", \"model_in_use\", \"job_already_finished\", \"upload_not_open\", \"upload_incomplete\", \"part_size_invalid\", \"not_onnx\", \"truncated\", \"malformed\", \"invalid_model\", \"limit_exceeded\", \"unsupported\", \"external_data\", \"unexpected_file\", \"invalid_samples\", \"not_a_dataset\", \"invalid_dataset\", \"dataset_too_large\", \"dataset_mismatch\", \"dataset_in_use\", \"no_executor\", \"task_failed\", \"external_data_not_run\", \"nothing_to_gain\", \"not_close_enough\", \"does_not_load\", \"unknown_name\", \"not_applicable\", \"result_has_external_data\", \"training_mismatch\", \"rank_too_small\", \"training_diverged\", \"training_failed\", \"url_fetch_failed\", \"gave_up\", \"internal_error\", \"storage_unavailable\", \"not_configured\", \"overloaded\"]",
         "hint": "str",
         "request_id": NotRequired["str"],
         "errors": NotRequired["list[ProblemErrorsItem]"],
@@ -948,6 +948,147 @@ NewRecipeRequest = TypedDict(
     },
 )
 
+HookList = TypedDict(
+    "HookList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[Hook]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
+HookFilter = TypedDict(
+    "HookFilter",
+    {
+        "repository": NotRequired["str"],
+        "tag": NotRequired["str"],
+        "path": NotRequired["str"],
+    },
+)
+
+HookModel = TypedDict(
+    "HookModel",
+    {
+        "url": NotRequired["str"],
+        "asset": NotRequired["str"],
+        "path": NotRequired["str"],
+    },
+)
+
+HookDeliver = TypedDict(
+    "HookDeliver",
+    {
+        "to": "Literal[\"catalogue\"]",
+    },
+)
+
+Hook = TypedDict(
+    "Hook",
+    {
+        "id": "str",
+        "object": "Literal[\"hook\"]",
+        "url": "str",
+        "name": NotRequired["str"],
+        "source": "Literal[\"standard\", \"github\", \"huggingface\"]",
+        "filter": NotRequired["HookFilter"],
+        "model": NotRequired["HookModel"],
+        "recipe": NotRequired["str"],
+        "steps": NotRequired["list[RecipeStep]"],
+        "deliver": NotRequired["HookDeliver"],
+        "created_at": "int",
+    },
+)
+
+HookReceipt = TypedDict(
+    "HookReceipt",
+    {
+        "object": "Literal[\"hook_receipt\"]",
+        "decision": "Literal[\"accepted\", \"ignored\"]",
+        "duplicate": "bool",
+        "deliveries": "list[str]",
+        "reason": "Union[str, None]",
+    },
+)
+
+TestHookRequest = TypedDict(
+    "TestHookRequest",
+    {
+        "event": NotRequired["str"],
+        "payload": "dict[str, Any]",
+        "dry_run": NotRequired["bool"],
+    },
+)
+
+HookDeliveryList = TypedDict(
+    "HookDeliveryList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[HookDelivery]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
+HookDelivery = TypedDict(
+    "HookDelivery",
+    {
+        "id": "str",
+        "object": "Literal[\"hook_delivery\"]",
+        "source_id": "Union[str, None]",
+        "event": "str",
+        "payload_sha256": "str",
+        "payload_bytes": "int",
+        "decision": "Literal[\"accepted\", \"ignored\"]",
+        "state": "Literal[\"ignored\", \"queued\", \"working\", \"done\", \"failed\"]",
+        "reason": "Union[str, None]",
+        "model_url": "Union[str, None]",
+        "model_id": "Union[str, None]",
+        "job_id": "Union[str, None]",
+        "attempts": "int",
+        "created_at": "int",
+    },
+)
+
+NewHookRequestFilter = TypedDict(
+    "NewHookRequestFilter",
+    {
+        "repository": NotRequired["str"],
+        "tag": NotRequired["str"],
+        "path": NotRequired["str"],
+    },
+)
+
+NewHookRequestModel = TypedDict(
+    "NewHookRequestModel",
+    {
+        "url": NotRequired["str"],
+        "asset": NotRequired["str"],
+        "path": NotRequired["str"],
+    },
+)
+
+NewHookRequestDeliver = TypedDict(
+    "NewHookRequestDeliver",
+    {
+        "to": "Literal[\"catalogue\"]",
+    },
+)
+
+NewHookRequest = TypedDict(
+    "NewHookRequest",
+    {
+        "name": NotRequired["str"],
+        "source": "Literal[\"standard\", \"github\", \"huggingface\"]",
+        "filter": NotRequired["NewHookRequestFilter"],
+        "model": NotRequired["NewHookRequestModel"],
+        "recipe": NotRequired["str"],
+        "steps": NotRequired["list[RecipeStep]"],
+        "deliver": NotRequired["NewHookRequestDeliver"],
+        "secret": NotRequired["str"],
+    },
+)
+
 GraphNodesItemAttributesItem = TypedDict(
     "GraphNodesItemAttributesItem",
     {
@@ -1657,6 +1798,7 @@ Readiness = TypedDict(
 
 Job = Union[CompressionJob, TrainingJob, MeasurementJob, OptimizeJob]
 RecipeStep = Union[QuantizeStep, PruneStep, TrainStep, VerifyStep, BenchmarkStep]
+NewHook = Any
 NewRunnerToken = Any
 NewWebhookEndpoint = Any
 NewKey = Any
@@ -1680,6 +1822,11 @@ __all__ = [
     "EpochMetrics",
     "Graph",
     "Health",
+    "Hook",
+    "HookDelivery",
+    "HookDeliveryList",
+    "HookList",
+    "HookReceipt",
     "ImportRequest",
     "Job",
     "JobCanceledEvent",
@@ -1697,6 +1844,8 @@ __all__ = [
     "ModelDeletedEvent",
     "ModelForm",
     "ModelList",
+    "NewHook",
+    "NewHookRequest",
     "NewKey",
     "NewKeyRequest",
     "NewRecipeRequest",
@@ -1730,6 +1879,7 @@ __all__ = [
     "RunnerToken",
     "RunnerTokenList",
     "TestEvent",
+    "TestHookRequest",
     "TrainStep",
     "TrainingCurve",
     "TrainingJob",

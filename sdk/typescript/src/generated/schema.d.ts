@@ -231,6 +231,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/hooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List triggers */
+        get: operations["listHooks"];
+        put?: never;
+        /**
+         * Make a trigger
+         * @description What its source sends to POST /v1/hooks/{id} is verified, filtered, and starts a recipe on the model that it names. The secret is shown in this answer only.
+         */
+        post: operations["createHook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/hooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a trigger */
+        get: operations["getHook"];
+        put?: never;
+        /**
+         * Trigger
+         * @description For the hook's source, without a key: `standard` signs by Standard Webhooks and is taken within five minutes of its time, `github` by X-Hub-Signature-256, `huggingface` sends X-Webhook-Secret. At most 1 MiB. What comes again is answered alike and done once.
+         */
+        post: operations["triggerHook"];
+        /**
+         * Delete a trigger
+         * @description Its deliveries go too; jobs that were ordered go on.
+         */
+        delete: operations["deleteHook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/hooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a trigger
+         * @description As if the source had sent the payload: without a signature, and anew each time.
+         */
+        post: operations["testHook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/hooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a trigger received
+         * @description What was verified, in the last 30 days; one entry for each model.
+         */
+        get: operations["listHookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models/{id}/content": {
         parameters: {
             query?: never;
@@ -1298,7 +1384,7 @@ export interface components {
             /** @description What was wrong, in this request. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "url_not_allowed" | "insufficient_scope" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "quota_exceeded" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
+            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "invalid_signature" | "url_not_allowed" | "insufficient_scope" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "quota_exceeded" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
             /** @description What to do next. */
             hint: string;
             request_id?: string;
@@ -2891,6 +2977,283 @@ export interface components {
              */
             steps: components["schemas"]["RecipeStep"][];
         };
+        HookList: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["Hook"][];
+            has_more: boolean;
+            next_cursor: string | null;
+        };
+        Hook: {
+            /** @example hook_3k9d */
+            id: string;
+            /** @enum {string} */
+            object: "hook";
+            /**
+             * @description Where the source sends to.
+             * @example /v1/hooks/hook_3k9d
+             */
+            url: string;
+            /**
+             * @default
+             * @example releases
+             */
+            name?: string;
+            /**
+             * @description `standard`: signed by Standard Webhooks; `github`: release published, or push; `huggingface`: a model's content.
+             * @enum {string}
+             */
+            source: "standard" | "github" | "huggingface";
+            /**
+             * @description Globs; deliveries that do not match are ignored.
+             * @default {}
+             */
+            filter?: {
+                /**
+                 * @description Of the sender's repository.
+                 * @example acme/*
+                 */
+                repository?: string;
+                /**
+                 * @description Of the release or reference.
+                 * @example v*
+                 */
+                tag?: string;
+                /**
+                 * @description Of changed files; without it pushes are ignored.
+                 * @example models/**\/*.onnx
+                 */
+                path?: string;
+            };
+            /**
+             * @description Where the model of a delivery is.
+             * @default {}
+             */
+            model?: {
+                /**
+                 * @description standard: where the model is, with fields of the payload in braces; `{data.url}` alone is a whole address.
+                 * @example https://models.example.com/{data.name}/{data.version}.onnx
+                 */
+                url?: string;
+                /**
+                 * @description github: files of a release; default `*.onnx`.
+                 * @example *.onnx
+                 */
+                asset?: string;
+                /**
+                 * @description huggingface: a file of the repository, or a glob that fits one; default `onnx/model.onnx`.
+                 * @example onnx/model.onnx
+                 */
+                path?: string;
+            };
+            /**
+             * @description A stored recipe, looked up at each delivery; or `steps`.
+             * @example small
+             */
+            recipe?: string;
+            /**
+             * @description Each step's result is the next one's model.
+             * @example [
+             *       {
+             *         "op": "prune",
+             *         "amount": 0.5
+             *       },
+             *       {
+             *         "op": "quantize",
+             *         "method": "weight_only"
+             *       },
+             *       {
+             *         "op": "verify"
+             *       }
+             *     ]
+             */
+            steps?: components["schemas"]["RecipeStep"][];
+            /**
+             * @default {
+             *       "to": "catalogue"
+             *     }
+             */
+            deliver?: {
+                /** @enum {string} */
+                to: "catalogue";
+            };
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+        };
+        HookReceipt: {
+            /** @enum {string} */
+            object: "hook_receipt";
+            /** @enum {string} */
+            decision: "accepted" | "ignored";
+            /** @description It came before, and is not done again. */
+            duplicate: boolean;
+            /**
+             * @description One for each model.
+             * @example [
+             *       "hkd_8s1w"
+             *     ]
+             */
+            deliveries: string[];
+            reason: string | null;
+        };
+        TestHookRequest: {
+            /**
+             * @description github: as in X-GitHub-Event.
+             * @default
+             * @example release
+             */
+            event?: string;
+            /**
+             * @description As the source would send it.
+             * @example {
+             *       "type": "model.published",
+             *       "data": {
+             *         "url": "https://example.com/model.onnx"
+             *       }
+             *     }
+             */
+            payload: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Only says what would be done.
+             * @default false
+             */
+            dry_run?: boolean;
+        };
+        HookDeliveryList: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["HookDelivery"][];
+            has_more: boolean;
+            next_cursor: string | null;
+        };
+        HookDelivery: {
+            /** @example hkd_8s1w */
+            id: string;
+            /** @enum {string} */
+            object: "hook_delivery";
+            /** @description As the source names it. */
+            source_id: string | null;
+            /** @example release */
+            event: string;
+            payload_sha256: string;
+            payload_bytes: number;
+            /** @enum {string} */
+            decision: "accepted" | "ignored";
+            /** @enum {string} */
+            state: "ignored" | "queued" | "working" | "done" | "failed";
+            /** @description Why it is ignored or failed, or why the last attempt did. */
+            reason: string | null;
+            model_url: string | null;
+            /** @description The model, once it is imported. */
+            model_id: string | null;
+            /** @description The recipe's job, once it is ordered. */
+            job_id: string | null;
+            attempts: number;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
+        };
+        NewHook: components["schemas"]["Hook"] & {
+            /** @description It is shown only now. */
+            secret: string;
+        };
+        NewHookRequest: {
+            /**
+             * @default
+             * @example releases
+             */
+            name?: string;
+            /**
+             * @description `standard`: signed by Standard Webhooks; `github`: release published, or push; `huggingface`: a model's content.
+             * @enum {string}
+             */
+            source: "standard" | "github" | "huggingface";
+            /**
+             * @description Globs; deliveries that do not match are ignored.
+             * @default {}
+             */
+            filter?: {
+                /**
+                 * @description Of the sender's repository.
+                 * @example acme/*
+                 */
+                repository?: string;
+                /**
+                 * @description Of the release or reference.
+                 * @example v*
+                 */
+                tag?: string;
+                /**
+                 * @description Of changed files; without it pushes are ignored.
+                 * @example models/**\/*.onnx
+                 */
+                path?: string;
+            };
+            /**
+             * @description Where the model of a delivery is.
+             * @default {}
+             */
+            model?: {
+                /**
+                 * @description standard: where the model is, with fields of the payload in braces; `{data.url}` alone is a whole address.
+                 * @example https://models.example.com/{data.name}/{data.version}.onnx
+                 */
+                url?: string;
+                /**
+                 * @description github: files of a release; default `*.onnx`.
+                 * @example *.onnx
+                 */
+                asset?: string;
+                /**
+                 * @description huggingface: a file of the repository, or a glob that fits one; default `onnx/model.onnx`.
+                 * @example onnx/model.onnx
+                 */
+                path?: string;
+            };
+            /**
+             * @description A stored recipe, looked up at each delivery; or `steps`.
+             * @example small
+             */
+            recipe?: string;
+            /**
+             * @description Each step's result is the next one's model.
+             * @example [
+             *       {
+             *         "op": "prune",
+             *         "amount": 0.5
+             *       },
+             *       {
+             *         "op": "quantize",
+             *         "method": "weight_only"
+             *       },
+             *       {
+             *         "op": "verify"
+             *       }
+             *     ]
+             */
+            steps?: components["schemas"]["RecipeStep"][];
+            /**
+             * @default {
+             *       "to": "catalogue"
+             *     }
+             */
+            deliver?: {
+                /** @enum {string} */
+                to: "catalogue";
+            };
+            /**
+             * @description What the source signs with; made if it is not given.
+             * @example whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
+             */
+            secret?: string;
+        };
         Graph: {
             /** @enum {string} */
             object: "graph";
@@ -3807,7 +4170,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `unauthorized` */
+        /** @description `unauthorized`, `invalid_signature` */
         Problem401: {
             headers: {
                 [name: string]: unknown;
@@ -4135,6 +4498,14 @@ export type BenchmarkStep = components['schemas']['BenchmarkStep'];
 export type RecipeList = components['schemas']['RecipeList'];
 export type Recipe = components['schemas']['Recipe'];
 export type NewRecipeRequest = components['schemas']['NewRecipeRequest'];
+export type HookList = components['schemas']['HookList'];
+export type Hook = components['schemas']['Hook'];
+export type HookReceipt = components['schemas']['HookReceipt'];
+export type TestHookRequest = components['schemas']['TestHookRequest'];
+export type HookDeliveryList = components['schemas']['HookDeliveryList'];
+export type HookDelivery = components['schemas']['HookDelivery'];
+export type NewHook = components['schemas']['NewHook'];
+export type NewHookRequest = components['schemas']['NewHookRequest'];
 export type Graph = components['schemas']['Graph'];
 export type Upload = components['schemas']['Upload'];
 export type UploadPart = components['schemas']['UploadPart'];
@@ -4856,6 +5227,238 @@ export interface operations {
                 };
                 content?: never;
             };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    listHooks: {
+        parameters: {
+            query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookList"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    createHook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHookRequest"];
+            };
+        };
+        responses: {
+            /** @description The hook. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewHook"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    getHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `hook_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The hook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hook"];
+                };
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    triggerHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `hook_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description It is stored, and will be done unless it is ignored. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookReceipt"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            404: components["responses"]["Problem404"];
+            413: components["responses"]["Problem413"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    deleteHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `hook_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    testHook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `hook_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestHookRequest"];
+            };
+        };
+        responses: {
+            /** @description The decision, of a dry run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookReceipt"];
+                };
+            };
+            /** @description It is stored, and will be done unless it is ignored. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookReceipt"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    listHookDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id, `hook_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookDeliveryList"];
+                };
+            };
+            400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];

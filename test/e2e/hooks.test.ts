@@ -1,0 +1,332 @@
+/** @file Webhooks in, from senders of their own: signed, filtered, done once, a thousand at once; models from a local origin. */
+import { createHmac, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Webhook } from "standardwebhooks";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { linearFile } from "../worker/service/models.ts";
+import { newService, type TestService } from "./service.ts";
+
+// oxlint-disable-next-line typescript/no-explicit-any
+type Json = any;
+
+let service: TestService;
+let origin: Server;
+let base: string;
+const fetched: string[] = [];
+
+const STEPS = [{ op: "prune", amount: 0.5 }];
+
+beforeAll(async () => {
+  const model = await linearFile(32, 32);
+  origin = createServer((request, response) => {
+    fetched.push(request.url ?? "");
+    if (request.url?.startsWith("/api/models/acme/tiny/revision/")) {
+      const siblings = ["README.md", "onnx/model.onnx"].map((rfilename) => ({ rfilename }));
+      response.end(JSON.stringify({ siblings }));
+    } else if (request.url?.includes("model")) response.end(model);
+    else if (request.url?.includes("late")) {
+      const tries = fetched.filter((url) => url === request.url).length;
+      response.writeHead(tries > 1 ? 200 : 503).end(model);
+    } else response.end("this is no model");
+  });
+  origin.listen(0, "127.0.0.1");
+  await once(origin, "listening");
+  base = `http://127.0.0.1:${(origin.address() as AddressInfo).port}`;
+  service = await newService({ allowLoopback: true, vars: { HUGGINGFACE_URL: base } });
+});
+afterAll(async () => {
+  origin.close();
+  await service.end();
+});
+
+async function get(path: string): Promise<Json> {
+  return await (await service.call(path)).json();
+}
+
+async function post(path: string, body: unknown): Promise<Json> {
+  const response = await service.call(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, ...((await response.json()) as Json) };
+}
+
+/** Without a key. */
+async function send(id: string, headers: Record<string, string>, body: string): Promise<Json> {
+  const response = await fetch(`${service.url}/v1/hooks/${id}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers },
+    body,
+  });
+  return { status: response.status, ...((await response.json()) as Json) };
+}
+
+function signed(secret: string, body: string, id: string = randomUUID(), at = new Date()) {
+  return {
+    "webhook-id": id,
+    "webhook-timestamp": String(Math.floor(at.getTime() / 1000)),
+    "webhook-signature": new Webhook(secret).sign(id, at, body),
+  };
+}
+
+function github(secret: string, event: string, body: string) {
+  return {
+    "X-GitHub-Event": event,
+    "X-GitHub-Delivery": randomUUID(),
+    "X-Hub-Signature-256": `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`,
+  };
+}
+
+async function deliveries(id: string): Promise<Json[]> {
+  return (await get(`/v1/hooks/${id}/deliveries?limit=100`)).data;
+}
+
+/** The deliveries, once nothing waits any more. */
+async function settled(id: string): Promise<Json[]> {
+  await expect
+    .poll(
+      async () =>
+        (await deliveries(id)).filter(({ state }) => state === "queued" || state === "working")
+          .length,
+      { timeout: 60_000, interval: 100 },
+    )
+    .toBe(0);
+  return await deliveries(id);
+}
+
+const standardHook = async (extra = {}) =>
+  await post("/v1/hooks", {
+    source: "standard",
+    model: { url: "{data.url}" },
+    steps: STEPS,
+    ...extra,
+  });
+
+it("a signed delivery fetches the model and carries out the recipe", async () => {
+  await post("/v1/recipes", { name: "halve", steps: STEPS });
+  const hook = await standardHook({ steps: undefined, recipe: "halve" });
+  expect(hook).toMatchObject({
+    status: 201,
+    object: "hook",
+    secret: expect.stringMatching(/^whsec_/),
+  });
+  expect((await get(`/v1/hooks/${hook.id}`)).secret).toBeUndefined();
+  const body = JSON.stringify({ type: "model.published", data: { url: `${base}/model-a.onnx` } });
+  const receipt = await send(hook.id, signed(hook.secret, body), body);
+  expect(receipt).toMatchObject({ status: 202, decision: "accepted", duplicate: false });
+  const [delivery] = await settled(hook.id);
+  expect(delivery).toMatchObject({
+    id: receipt.deliveries[0],
+    event: "model.published",
+    state: "done",
+    reason: null,
+    payload_bytes: body.length,
+    model_url: `${base}/model-a.onnx`,
+  });
+  await expect
+    .poll(async () => (await get(`/v1/jobs/${delivery.job_id}`)).state, { timeout: 30_000 })
+    .toBe("succeeded");
+  const job = await get(`/v1/jobs/${delivery.job_id}`);
+  expect(job).toMatchObject({ model_id: delivery.model_id, recipe: { name: "halve", version: 1 } });
+  expect((await get(`/v1/models/${delivery.model_id}`)).name).toBe("model-a.onnx");
+});
+
+it("what is not signed by the secret, or at another time, is refused and leaves nothing", async () => {
+  const hook = await standardHook();
+  const body = JSON.stringify({ data: { url: `${base}/model.onnx` } });
+  const other = `whsec_${Buffer.from("another secret of 24 byte").toString("base64")}`;
+  const skewed = (minutes: number) => new Date(Date.now() + minutes * 60_000);
+  const refused = [
+    {},
+    signed(other, body),
+    signed(hook.secret, `${body} `),
+    { ...signed(hook.secret, body), "webhook-id": "another" },
+    signed(hook.secret, body, "early", skewed(6)),
+    signed(hook.secret, body, "late", skewed(-6)),
+  ];
+  for (const headers of refused) {
+    const answer = await send(hook.id, headers as Record<string, string>, body);
+    expect(answer).toMatchObject({ status: 401, code: "invalid_signature" });
+  }
+  for (const minutes of [4, -4]) {
+    const answer = await send(
+      hook.id,
+      signed(hook.secret, body, `${minutes}`, skewed(minutes)),
+      body,
+    );
+    expect(answer.status).toBe(202);
+  }
+  expect((await settled(hook.id)).length).toBe(2);
+  expect((await send("hook_none", {}, body)).status).toBe(404);
+});
+
+it("ten megabytes are refused before they are read", async () => {
+  const hook = await standardHook();
+  const body = JSON.stringify({ data: "x".repeat(10 << 20) });
+  const answer = await send(hook.id, signed(hook.secret, body), body);
+  expect(answer).toMatchObject({ status: 413, code: "body_too_large" });
+  const text = "no JSON";
+  expect(await send(hook.id, signed(hook.secret, text), text)).toMatchObject({ status: 400 });
+  expect(await deliveries(hook.id)).toEqual([]);
+});
+
+it("a delivery that is replayed is answered alike and done once", async () => {
+  const hook = await standardHook();
+  const body = JSON.stringify({ data: { url: `${base}/model-once.onnx` } });
+  const headers = signed(hook.secret, body);
+  const answers = await Promise.all(Array.from({ length: 20 }, () => send(hook.id, headers, body)));
+  expect(answers.filter(({ duplicate }) => !duplicate).length).toBe(1);
+  expect(new Set(answers.map((each) => each.deliveries[0])).size).toBe(1);
+  expect((await settled(hook.id)).length).toBe(1);
+  expect(fetched.filter((url) => url === "/model-once.onnx").length).toBe(1);
+});
+
+it("a thousand triggers at once: none is lost, none done twice", async () => {
+  const hook = await standardHook();
+  const sendOne = async (index: number) => {
+    const body = JSON.stringify({ data: { url: `${base}/thousand/${index}` } });
+    return (await send(hook.id, signed(hook.secret, body), body)).status;
+  };
+  const statuses = await Promise.all(Array.from({ length: 1000 }, (_, index) => sendOne(index)));
+  expect(statuses.every((status) => status === 202)).toBe(true);
+  await expect
+    .poll(() => fetched.filter((url) => url.startsWith("/thousand/")).length, { timeout: 90_000 })
+    .toBeGreaterThanOrEqual(1000);
+  await settled(hook.id);
+  const urls = fetched.filter((url) => url.startsWith("/thousand/"));
+  expect([urls.length, new Set(urls).size]).toEqual([1000, 1000]);
+  const [last] = await deliveries(hook.id);
+  expect(last).toMatchObject({ state: "failed", reason: expect.stringMatching(/^not_onnx/) });
+});
+
+it("an address that does not answer is asked again; a private one never", async () => {
+  const hook = await standardHook();
+  const urls = [`${base}/late.onnx`, "http://169.254.169.254/latest", "file:///etc/passwd"];
+  for (const url of urls) {
+    const body = JSON.stringify({ data: { url } });
+    expect((await send(hook.id, signed(hook.secret, body), body)).status).toBe(202);
+  }
+  const rows = await settled(hook.id);
+  const of = (url: string) => rows.find(({ model_url }) => model_url === url);
+  expect(of(urls[0] ?? "")).toMatchObject({ state: "done", attempts: 2 });
+  expect(of(urls[1] ?? "").reason).toMatch(/^url_not_allowed/);
+  expect(of(urls[2] ?? "").reason).toMatch(/^url_not_allowed/);
+});
+
+it("a GitHub release gives one job for each file that fits; other events are ignored", async () => {
+  const hook = await post("/v1/hooks", {
+    source: "github",
+    filter: { repository: "acme/*", tag: "v*" },
+    steps: STEPS,
+  });
+  const release = (full_name: string, tag_name: string) =>
+    JSON.stringify({
+      action: "published",
+      repository: { full_name },
+      release: {
+        tag_name,
+        assets: ["a.model.onnx", "b.model.onnx", "notes.txt"].map((name) => ({
+          name,
+          browser_download_url: `${base}/${tag_name}/${name}`,
+        })),
+      },
+    });
+  const body = release("acme/vision", "v1.2.0");
+  const receipt = await send(hook.id, github(hook.secret, "release", body), body);
+  expect(receipt).toMatchObject({ status: 202, decision: "accepted" });
+  expect(receipt.deliveries.length).toBe(2);
+  // Under another delivery id, which GitHub does not sign.
+  const replay = await send(hook.id, github(hook.secret, "release", body), body);
+  expect(replay).toMatchObject({ duplicate: true, deliveries: receipt.deliveries });
+  for (const [event, other, reason] of [
+    ["ping", "{}", /no release and no push/],
+    ["push", "{ }", /filter of path/],
+    ["release", release("other/vision", "v1"), /repository other\/vision does not match/],
+    ["release", release("acme/vision", "nightly"), /tag nightly does not match/],
+    ["release", body.replace("published", "deleted"), /was deleted/],
+  ] as const) {
+    const answer = await send(hook.id, github(hook.secret, event, other), other);
+    expect(answer).toMatchObject({ decision: "ignored", reason: expect.stringMatching(reason) });
+  }
+  const wrong = await send(hook.id, github("of somebody else", "release", body), body);
+  expect(wrong.status).toBe(401);
+  const done = (await settled(hook.id)).filter(({ state }) => state === "done");
+  expect(done.map(({ model_url }) => model_url).sort()).toEqual([
+    `${base}/v1.2.0/a.model.onnx`,
+    `${base}/v1.2.0/b.model.onnx`,
+  ]);
+});
+
+it("a GitHub push is listened to for changed files that fit the path", async () => {
+  const hook = await post("/v1/hooks", {
+    source: "github",
+    filter: { path: "models/**/*.onnx" },
+    steps: STEPS,
+  });
+  const payload = {
+    ref: "refs/heads/main",
+    after: "0".repeat(40),
+    repository: { full_name: "acme/vision" },
+    commits: [{ added: ["models/a b.onnx", "README.md"], modified: ["models/deep/er/c.onnx"] }],
+  };
+  const answer = await post(`/v1/hooks/${hook.id}/test`, { event: "push", payload, dry_run: true });
+  expect(answer).toMatchObject({ status: 200, decision: "accepted" });
+  payload.commits = [{ added: ["README.md"], modified: [] }];
+  const other = await post(`/v1/hooks/${hook.id}/test`, { event: "push", payload, dry_run: true });
+  expect(other).toMatchObject({ decision: "ignored" });
+  expect(await deliveries(hook.id)).toEqual([]);
+});
+
+it("Hugging Face: the file of the revision, by name or by a glob that fits one", async () => {
+  const payload = {
+    event: { action: "update", scope: "repo.content" },
+    repo: { type: "model", name: "acme/tiny", headSha: "a".repeat(40) },
+    updatedRefs: [{ ref: "refs/heads/main", newSha: "b".repeat(40) }],
+  };
+  const body = JSON.stringify(payload);
+  for (const path of [undefined, "**/*.onnx"]) {
+    const hook = await post("/v1/hooks", { source: "huggingface", model: { path }, steps: STEPS });
+    expect((await send(hook.id, { "X-Webhook-Secret": "a guess" }, body)).status).toBe(401);
+    const receipt = await send(hook.id, { "X-Webhook-Secret": hook.secret }, body);
+    expect(receipt).toMatchObject({ status: 202, decision: "accepted" });
+    expect((await settled(hook.id))[0]).toMatchObject({ state: "done", reason: null });
+    expect(fetched).toContain(`/acme/tiny/resolve/${"b".repeat(40)}/onnx/model.onnx`);
+  }
+});
+
+it("the test button does what a delivery would, each time anew; a deleted hook answers 404", async () => {
+  const hook = await standardHook();
+  const payload = { data: { url: `${base}/model-test.onnx` } };
+  for (let time = 0; time < 2; time++) {
+    const receipt = await post(`/v1/hooks/${hook.id}/test`, { payload });
+    expect(receipt).toMatchObject({ status: 202, duplicate: false });
+  }
+  expect((await settled(hook.id)).map(({ state }) => state)).toEqual(["done", "done"]);
+  expect(await post(`/v1/hooks/${hook.id}/test`, { payload: {} })).toMatchObject({
+    decision: "ignored",
+    reason: "the payload has no text at data.url",
+  });
+  expect((await service.call(`/v1/hooks/${hook.id}`, { method: "DELETE" })).status).toBe(204);
+  const body = JSON.stringify(payload);
+  expect((await send(hook.id, signed(hook.secret, body), body)).status).toBe(404);
+});
+
+it("hooks that could never work are refused", async () => {
+  for (const [body, path] of [
+    [{ source: "standard", steps: STEPS }, "model.url"],
+    [{ source: "standard", model: { url: "{url}" } }, "recipe"],
+    [{ source: "github", steps: [{ op: "quantize", bitz: 4 }] }, "steps[0].bitz"],
+    [
+      { source: "standard", model: { url: "{url}" }, steps: STEPS, secret: "!".repeat(20) },
+      "secret",
+    ],
+  ] as const) {
+    const answer = await post("/v1/hooks", body);
+    expect([answer.status, answer.errors?.[0]?.path]).toEqual([400, path]);
+  }
+  const unknown = await post("/v1/hooks", { source: "github", recipe: "no-such" });
+  expect(unknown.status).toBe(404);
+});
