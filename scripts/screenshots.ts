@@ -101,6 +101,12 @@ async function runners(): Promise<void> {
   const tab = await light.open((await link.getAttribute("href")) ?? "");
   await tab.getByRole("button", { name: "Start" }).click();
   await tab.getByText("idle", { exact: true }).waitFor();
+  const { value: model } = await hone.models.list({ limit: 1 }).next();
+  const { data: job } = await hone.api.POST("/v1/models/{id}/benchmark", {
+    params: { path: { id: model?.id ?? "" } },
+    body: { backend: "webgpu", runs: 20 },
+  });
+  await hone.jobs.wait(job?.id ?? "");
   await shoot(tab, "runner");
   await page.reload();
   await page.getByText("idle").waitFor();
