@@ -110,6 +110,11 @@ export class Job extends DurableObject<Env> implements JobObject<CompressionOrde
     if (!job || isOver(job.view.state)) return;
     const { view } = job;
     const known = apiErrorOf(error);
+    if (known?.code === "overloaded") {
+      // Its turn has not come: no attempt was made, and all who wait must not ask at the same moment.
+      this.#ledger.keep({ attempts: attempts - 1 });
+      return await this.ctx.storage.setAlarm(Date.now() + RETRY_MS * (1 + Math.random()));
+    }
     if (!known || known.status >= 500) {
       console.error(JSON.stringify({ job: view.id, attempts }), error);
       if (attempts < MAX_ATTEMPTS)
