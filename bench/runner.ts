@@ -34,7 +34,7 @@ const STEP_PARAMETERS = 500_000;
 const STEP_BATCH = 64;
 const STEPS = 12;
 const REMOTE_PARAMETERS = 5_000_000;
-const REMOTE_BATCH = 256;
+const REMOTE_BATCHES = [256, 1024];
 const REMOTE_STEPS = 16;
 /** On a software adapter: shaders compile ten times faster. */
 const DAWN = ["enable-dawn-features=disable_workgroup_init"];
@@ -57,7 +57,7 @@ const add = (row: Row) => {
 };
 
 add(await gradientStep());
-add(await besideTheRun());
+for (const batch of REMOTE_BATCHES) add(await besideTheRun(batch));
 add({ case: "pool-1000-idle-runners", ...blank, ...(await loadPool()) });
 console.log(JSON.stringify({ bench: "runner", rows }));
 process.exit(0);
@@ -136,11 +136,11 @@ async function median(run: () => Promise<unknown>): Promise<number> {
 }
 
 /** A training on a native runner in this process, the service in another one; between them loopback. */
-async function besideTheRun(): Promise<Row> {
+async function besideTheRun(batch: number): Promise<Row> {
   const dataDir = await mkdtemp(join(tmpdir(), "hone-runner-"));
   const service = await startService({ dataDir });
   const hone = new Hone({ baseUrl: service.url, apiKey: service.apiKey });
-  const { devices, info, close } = await nodeDevices({ name: "bench", backends: ["cpu"] });
+  const machine = await nodeDevices({ name: "bench", backends: ["cpu"] });
   const runs: number[] = [];
   try {
     const { data: token } = await hone.api.POST("/v1/runner-tokens", { body: { name: "bench" } });
@@ -148,8 +148,8 @@ async function besideTheRun(): Promise<Row> {
     const runner = new Runner({
       url: service.url,
       token: token.secret,
-      info,
-      perform: performOn(devices.map((device) => timed(device, runs))),
+      info: machine.info,
+      perform: performOn(machine.devices.map((device) => timed(device, runs))),
     });
     const ended = runner.run();
     const { id: model } = await hone.models.create(await randomPerceptron(REMOTE_PARAMETERS));
@@ -158,7 +158,7 @@ async function besideTheRun(): Promise<Row> {
       body: {
         model,
         dataset,
-        batch_size: REMOTE_BATCH,
+        batch_size: batch,
         steps: REMOTE_STEPS,
         optimizer: { type: "sgd", lr: 0.01 },
         executor: "runner",
@@ -176,7 +176,7 @@ async function besideTheRun(): Promise<Row> {
     const runMs = late[late.length >> 1] ?? NaN;
     return {
       ...blank,
-      case: `remote-${REMOTE_PARAMETERS / 1e6}m-b${REMOTE_BATCH}-native`,
+      case: `remote-${REMOTE_PARAMETERS / 1e6}m-b${batch}-native`,
       step_ms: Math.round(stepMs),
       run_ms: Math.round(runMs),
       outside_share: Math.round((1 - runMs / stepMs) * 1_000) / 1_000,
@@ -184,7 +184,7 @@ async function besideTheRun(): Promise<Row> {
       job_ms: Math.round(wallMs),
     };
   } finally {
-    close();
+    machine.close();
     await service.stop();
     await rm(dataDir, { recursive: true, force: true });
   }

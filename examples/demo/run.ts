@@ -1,15 +1,21 @@
 /**
  * @file `npm run demo`: real models made smaller, and a small one trained, over HTTP. `npm run demo -- train`: the
- * training alone, and one run of each mode.
+ * training alone, and one run of each mode. `npm run demo -- runners`: a training on a browser tab, a Node process and
+ * the service together, one of which is killed.
  */
 import { connect } from "../../src/cli/connection.ts";
 import { demoCompression } from "./compress.ts";
+import { demoRunners } from "./runners.ts";
 import { demoTraining } from "./train.ts";
 
 const part = process.argv[2];
-if (part !== undefined && part !== "train") {
-  console.error("usage: npm run demo [-- train]");
+if (part !== undefined && part !== "train" && part !== "runners") {
+  console.error("usage: npm run demo [-- train | runners]");
   process.exit(2);
+}
+if (part === "runners") {
+  await demoRunners();
+  process.exit(0);
 }
 const connection = await connect();
 try {

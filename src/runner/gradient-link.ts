@@ -116,22 +116,22 @@ export function parseLinkText<T>(schema: z.ZodType<T>, message: string, limit = 
   throw new RangeError(`link: ${issue?.path.join(".") || "message"}: ${issue?.message}`);
 }
 
-/** Frames of `bytes`, the first of which is at `offset`; each is a copy. */
+/** Frames of `bytes`, the first of which is at `offset`; each is overwritten by the next: a line copies what it sends. */
 export function* frames(
   type: FrameType,
   { run, index = 0, offset = 0 }: { run: number; index?: number; offset?: number },
   bytes: Uint8Array,
 ): Generator<Uint8Array<ArrayBuffer>> {
+  const frame = new Uint8Array(HEADER_BYTES + Math.min(CHUNK_BYTES, bytes.length));
+  const header = new DataView(frame.buffer);
+  header.setUint32(0, type, true);
+  header.setUint32(4, run, true);
+  header.setUint32(8, index, true);
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
     const part = bytes.subarray(at, at + CHUNK_BYTES);
-    const frame = new Uint8Array(HEADER_BYTES + part.length);
-    const header = new DataView(frame.buffer);
-    header.setUint32(0, type, true);
-    header.setUint32(4, run, true);
-    header.setUint32(8, index, true);
     header.setUint32(12, offset + at, true);
     frame.set(part, HEADER_BYTES);
-    yield frame;
+    yield frame.subarray(0, HEADER_BYTES + part.length);
   }
 }
 

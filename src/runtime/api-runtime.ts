@@ -99,7 +99,8 @@ function residentOutputs(outputs: Readonly<Record<string, Tensor>>): ResidentOut
     async read(name) {
       const tensor = left.get(name);
       left.delete(name);
-      return tensor && (await toHost(tensor));
+      // What is read is nobody else's: it need not be copied.
+      return tensor && (await toHost(tensor, false));
     },
     dispose() {
       for (const tensor of left.values()) tensor.dispose();
@@ -119,11 +120,12 @@ function toApi({ Tensor }: Api, { dataType, dims, bytes }: HostTensor): Tensor {
   return new Tensor(name, data as never, dims);
 }
 
-async function toHost(tensor: Tensor): Promise<HostTensor> {
+async function toHost(tensor: Tensor, copy = true): Promise<HostTensor> {
   const type = TYPES[tensor.type as TypeName];
   if (!type) throw new TypeError(`runtime: no tensors of type ${tensor.type}`);
   const { buffer, byteOffset, byteLength } = (await tensor.getData()) as Uint8Array;
-  const bytes = new Uint8Array(buffer, byteOffset, byteLength).slice();
+  const view = new Uint8Array(buffer, byteOffset, byteLength);
+  const bytes = copy ? view.slice() : view;
   const host = { dataType: type[0], dims: [...tensor.dims], bytes };
   tensor.dispose();
   return host;

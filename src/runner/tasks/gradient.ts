@@ -218,6 +218,14 @@ class Compute {
       }
       const { bytes } = output;
       for (let at = 0; at < bytes.length;) {
+        const left = bytes.length - at;
+        const whole = filled === 0 ? left - (left % CHUNK_BYTES) : 0;
+        if (whole > 0) {
+          yield* frames(FRAME.gradient, { run, offset: sent }, bytes.subarray(at, at + whole));
+          sent += whole;
+          at += whole;
+          continue;
+        }
         const part = bytes.subarray(at, at + CHUNK_BYTES - filled);
         chunk.set(part, filled);
         filled += part.length;
