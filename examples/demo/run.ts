@@ -21,10 +21,14 @@ const connection = await connect();
 try {
   if (part === undefined) await demoCompression(connection);
   await demoTraining(connection.hone, { modes: part === "train" });
+  const next =
+    part === undefined
+      ? "npm run demo -- train   (sync, async and local SGD side by side)"
+      : "npm run demo -- runners (a tab, a host and the service train together)";
   console.log(`
 The models are in .hone/demo/.
-Next: npm run demo -- train   (sync, async and local SGD side by side)
-      npm run dev             (the API on 127.0.0.1:8787, its documentation at /docs)`);
+Next: ${next}
+      npm run dev             (the console on 127.0.0.1:8787, the API's documentation at /docs)`);
 } finally {
   await connection.close();
 }
