@@ -13,6 +13,7 @@ import {
 import type { JobObject } from "../src/jobs/jobs.ts";
 import { runJob } from "../src/jobs/run-job.ts";
 import { purgeObject } from "../src/jobs/purge-object.ts";
+import { hasPlace } from "../src/jobs/turns.ts";
 import { ApiError, problemOf } from "../src/problem/api-error.ts";
 import { apiErrorOf } from "../src/problem/from-error.ts";
 import { deleteModel } from "../src/store/models.ts";
@@ -63,7 +64,11 @@ export class Job extends DurableObject<Env> implements JobObject<CompressionOrde
   override async alarm(): Promise<void> {
     const job = this.#ledger.load();
     if (!job || this.#working) return;
-    if (!isOver(job.view.state)) await this.#work(job.order, job.view);
+    if (!isOver(job.view.state)) {
+      // Not all who wait ask at the same moment.
+      if (!hasPlace()) return await this.ctx.storage.setAlarm(Date.now() + laterMs());
+      await this.#work(job.order, job.view);
+    }
     await this.#ledger.afterwards();
   }
 
@@ -111,9 +116,9 @@ export class Job extends DurableObject<Env> implements JobObject<CompressionOrde
     const { view } = job;
     const known = apiErrorOf(error);
     if (known?.code === "overloaded") {
-      // Its turn has not come: no attempt was made, and all who wait must not ask at the same moment.
+      // Its turn has not come: no attempt was made.
       this.#ledger.keep({ attempts: attempts - 1 });
-      return await this.ctx.storage.setAlarm(Date.now() + RETRY_MS * (1 + Math.random()));
+      return await this.ctx.storage.setAlarm(Date.now() + laterMs());
     }
     if (!known || known.status >= 500) {
       console.error(JSON.stringify({ job: view.id, attempts }), error);
@@ -142,4 +147,9 @@ export class Job extends DurableObject<Env> implements JobObject<CompressionOrde
       this.#ledger.progress({ fraction, doing });
     };
   }
+}
+
+/** When to ask for a turn again. */
+function laterMs(): number {
+  return RETRY_MS * (1 + Math.random());
 }

@@ -40,9 +40,16 @@ export async function inTurn<T>(work: () => Promise<T>, signal?: AbortSignal): P
   }
 }
 
-async function myTurn(signal: AbortSignal | undefined): Promise<Turn> {
+/** Whether one more may wait; who finds no place asks again later, at no cost. */
+export function hasPlace(): boolean {
+  // Where all who waited died, nobody else would move the clock.
+  tick();
   dropDead();
-  if (waiting.length >= MAX_WAITING) {
+  return waiting.length < MAX_WAITING;
+}
+
+async function myTurn(signal: AbortSignal | undefined): Promise<Turn> {
+  if (!hasPlace()) {
     throw new ApiError(
       "overloaded",
       `${waiting.length} conversions wait already`,
@@ -72,12 +79,16 @@ async function myTurn(signal: AbortSignal | undefined): Promise<Turn> {
 }
 
 function showLife(turn: Turn): void {
+  tick();
+  turn.seenAt = ticks;
+}
+
+function tick(): void {
   const now = Date.now();
   if (now - tickedAt >= TICK_MS) {
     ticks++;
     tickedAt = now;
   }
-  turn.seenAt = ticks;
 }
 
 function dropDead(): void {
