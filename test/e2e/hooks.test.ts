@@ -254,10 +254,8 @@ it("a GitHub release gives one job for each file that fits; other events are ign
   const wrong = await send(hook.id, github("of somebody else", "release", body), body);
   expect(wrong.status).toBe(401);
   const done = (await settled(hook.id)).filter(({ state }) => state === "done");
-  expect(done.map(({ model_url }) => model_url).sort()).toEqual([
-    `${base}/v1.2.0/a.model.onnx`,
-    `${base}/v1.2.0/b.model.onnx`,
-  ]);
+  const urls = done.map(({ model_url }): string => model_url).sort((a, b) => a.localeCompare(b));
+  expect(urls).toEqual([`${base}/v1.2.0/a.model.onnx`, `${base}/v1.2.0/b.model.onnx`]);
 });
 
 it("a GitHub push is listened to for changed files that fit the path", async () => {
