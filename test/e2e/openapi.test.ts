@@ -6,7 +6,7 @@ import { api } from "../../src/routes/api.ts";
 import { openApiDocument, openApiYaml } from "../../src/routes/openapi-document.ts";
 
 /** OpenAPI has no word for them. */
-const WEBSOCKETS = ["GET /v1/runners/connect"];
+const WEBSOCKETS = ["GET /v1/runners/connect", "GET /v1/ranks/connect"];
 
 it("openapi.yaml is what the routes say (npm run openapi writes it)", async () => {
   const file = await readFile(join(import.meta.dirname, "../../openapi.yaml"), "utf8");
