@@ -34,8 +34,3 @@ export function matchesGlob(pattern: string, text: string): boolean {
   }
   return reached.at(-1) === true;
 }
-
-/** Whether there is anything to match: a pattern without is a name. */
-export function isGlob(pattern: string): boolean {
-  return /[*?]/.test(pattern);
-}
