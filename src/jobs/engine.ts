@@ -4,6 +4,9 @@ import { ApiError } from "../problem/api-error.ts";
 import { decodeSamples } from "../verify/samples.ts";
 import { inspectModel } from "./inspect-model.ts";
 
+/** Beside ONNX Runtime's heap, which is kept, and the bytes that come and go: together the isolate stays below 96 MB. */
+const ARENA_BYTES = 12 << 20;
+
 export interface CompressionOptions {
   /** An .npz of inputs to verify with. */
   samples?: Uint8Array | undefined;
@@ -30,6 +33,7 @@ export async function startCompression(
   const environment = {
     kernels,
     runtime: edgeRuntime(),
+    arenaBytes: ARENA_BYTES,
     ...(signal ? { signal } : {}),
     ...(onProgress ? { onProgress } : {}),
   };
