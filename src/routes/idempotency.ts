@@ -25,7 +25,7 @@ export async function idempotent<R extends Response>(
     call: `${c.req.method} ${url.pathname}${url.search}`,
     bodySha256,
   };
-  const claim = await claimKey(c.env.DB, call);
+  const claim = await claimKey(c.env, call);
   if (claim.outcome === "answered") {
     const { status, headers, body } = claim.answer;
     return new Response(body, {
@@ -53,7 +53,7 @@ export async function idempotent<R extends Response>(
   } catch (error) {
     const known = apiErrorOf(error);
     if (!known || known.status >= 500) await dropKey(c.env.DB, call);
-    else await keepAnswer(c.env.DB, call, refusal(known, c.get("requestId")));
+    else await keepAnswer(c.env, call, refusal(known, c.get("requestId")));
     throw error;
   }
   const headers: Record<string, string> = {};
@@ -62,7 +62,7 @@ export async function idempotent<R extends Response>(
     if (value !== null) headers[name] = value;
   }
   const body = await response.clone().text();
-  await keepAnswer(c.env.DB, call, { status: response.status, headers, body });
+  await keepAnswer(c.env, call, { status: response.status, headers, body });
   return response as R;
 }
 

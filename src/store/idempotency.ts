@@ -1,5 +1,10 @@
 /** @file Answers kept by Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), for 24 hours. */
 
+import { seal, unseal } from "./sealed.ts";
+
+/** No answer is written like this: they are JSON, or empty. */
+const SEALED = "sealed:";
+const PURPOSE = "idempotency";
 const LIFETIME_MS = 24 * 60 * 60 * 1000;
 /** A first request that has not ended by then died. */
 const CLAIM_MS = 16 * 60 * 1000;
@@ -34,7 +39,8 @@ interface Row {
 }
 
 /** Claims the key for this call, or says what became of the call that has it. */
-export async function claimKey(db: D1Database, call: Call): Promise<Claim> {
+export async function claimKey(env: Env, call: Call): Promise<Claim> {
+  const db = env.DB;
   const now = Date.now();
   const [, inserted, found] = await db.batch<Row>([
     db
@@ -59,24 +65,30 @@ export async function claimKey(db: D1Database, call: Call): Promise<Claim> {
   if (row?.call !== call.call || row.body_sha256 !== call.bodySha256) return { outcome: "reused" };
   if (row.status === null) return { outcome: "in_progress" };
   const headers = JSON.parse(row.headers ?? "{}");
-  return { outcome: "answered", answer: { status: row.status, headers, body: row.body ?? "" } };
+  const body = await openBody(env, row.body ?? "");
+  return { outcome: "answered", answer: { status: row.status, headers, body } };
 }
 
-export async function keepAnswer(db: D1Database, call: Call, answer: StoredAnswer): Promise<void> {
-  await db
-    .prepare(
-      `UPDATE idempotency_keys SET status = ?, headers = ?, body = ?, expires_at = ?
+/** Answers may hold secrets that are shown once: where the service has a secret of its own, they are kept sealed. */
+export async function keepAnswer(env: Env, call: Call, answer: StoredAnswer): Promise<void> {
+  const body = env.SIGNING_SECRET ? SEALED + (await seal(env, PURPOSE, answer.body)) : answer.body;
+  await env.DB.prepare(
+    `UPDATE idempotency_keys SET status = ?, headers = ?, body = ?, expires_at = ?
        WHERE workspace_id = ? AND key = ?`,
-    )
+  )
     .bind(
       answer.status,
       JSON.stringify(answer.headers),
-      answer.body,
+      body,
       Date.now() + LIFETIME_MS,
       call.workspace,
       call.key,
     )
     .run();
+}
+
+async function openBody(env: Env, body: string): Promise<string> {
+  return body.startsWith(SEALED) ? await unseal(env, PURPOSE, body.slice(SEALED.length)) : body;
 }
 
 /** Lets the key be used again: the call failed through no fault of its own. */

@@ -1,4 +1,5 @@
 /** @file API keys and the workspaces they open. D1 holds only a key's SHA-256; a key is 256 random bits, so no salt is needed. */
+import { toBase64Url } from "./base64.ts";
 import { newId, sha256Hex } from "./id.ts";
 import type { Page, PageRequest } from "./page.ts";
 import { page } from "./page.ts";
@@ -51,11 +52,7 @@ export function newSecret(): string {
 
 /** 256 random bits in base64url, behind a prefix that says what they open. */
 export function randomSecret(prefix: string): string {
-  const random = crypto.getRandomValues(new Uint8Array(32));
-  return `${prefix}_${btoa(String.fromCharCode(...random))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "")}`;
+  return `${prefix}_${toBase64Url(crypto.getRandomValues(new Uint8Array(32)))}`;
 }
 
 /** The key that `secret` is, or was before a rotation whose grace is not over; an expired one too. */

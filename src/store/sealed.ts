@@ -1,5 +1,6 @@
 /** @file Secrets that the service has to know again: AES-256-GCM, by a key that follows from SIGNING_SECRET. */
 import { ApiError } from "../problem/api-error.ts";
+import { fromBase64, toBase64 } from "./base64.ts";
 
 const IV_BYTES = 12;
 
@@ -9,12 +10,15 @@ export async function seal(env: Env, purpose: string, secret: string): Promise<s
   const key = await keyOf(env, purpose);
   const data = new TextEncoder().encode(secret);
   const sealed = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, data));
-  return btoa(String.fromCharCode(...iv, ...sealed));
+  const bytes = new Uint8Array(IV_BYTES + sealed.length);
+  bytes.set(iv);
+  bytes.set(sealed, IV_BYTES);
+  return toBase64(bytes);
 }
 
 /** @throws ApiError `not_configured` where SIGNING_SECRET is another one by now */
 export async function unseal(env: Env, purpose: string, sealed: string): Promise<string> {
-  const bytes = Uint8Array.from(atob(sealed), (character) => character.charCodeAt(0));
+  const bytes = fromBase64(sealed);
   const iv = bytes.subarray(0, IV_BYTES);
   const key = await keyOf(env, purpose);
   try {

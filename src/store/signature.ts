@@ -3,6 +3,7 @@
  * Signatures are compared by Web Crypto, in constant time.
  */
 import { ApiError } from "../problem/api-error.ts";
+import { fromBase64Url, toBase64Url } from "./base64.ts";
 
 const ALGORITHM = { name: "HMAC", hash: "SHA-256" } as const;
 /** A grant and its signature, in base64url. */
@@ -44,15 +45,3 @@ async function keyOf(secret: string): Promise<CryptoKey> {
 }
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
-
-function toBase64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
-}
-
-function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
-}

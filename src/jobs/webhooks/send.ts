@@ -2,6 +2,7 @@
 import { Webhook } from "standardwebhooks";
 import { checkPublicUrl, type NetworkEnvironment } from "../../import/public-url.ts";
 import { ApiError } from "../../problem/api-error.ts";
+import { toBase64 } from "../../store/base64.ts";
 
 export interface Attempt {
   /** `null` when there was no answer. */
@@ -62,5 +63,5 @@ export async function sendWebhook(
 /** `whsec_` and 24 random bytes in base64, as Standard Webhooks has them. */
 export function newWebhookSecret(): string {
   const random = crypto.getRandomValues(new Uint8Array(24));
-  return `whsec_${btoa(String.fromCharCode(...random))}`;
+  return `whsec_${toBase64(random)}`;
 }

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { seal, unseal } from "../../../src/store/sealed.ts";
 import { linearFile } from "./models.ts";
 import { env, failing, newWorkspace } from "./service.ts";
 
@@ -78,4 +79,29 @@ it("keys belong to a workspace, and expire", async () => {
     .bind(one.id)
     .run();
   expect((await one.call("/v1/uploads", init)).json.id).not.toBe(first.json.id);
+});
+
+it("an answer with a secret is replayed, and is not in the store as text", async () => {
+  const { call, id } = await newWorkspace();
+  const make = () =>
+    call("/v1/webhook-endpoints", {
+      json: { url: "https://example.com/hook", description: "x".repeat(200) },
+      headers: { "Idempotency-Key": "endpoint" },
+      env: { DNS_OVER_HTTPS_URL: "" },
+    });
+  const first = await make();
+  expect(first.json.secret).toMatch(/^whsec_/);
+  const second = await make();
+  expect(second.json).toEqual(first.json);
+  const row = await env.DB.prepare("SELECT body FROM idempotency_keys WHERE workspace_id = ?")
+    .bind(id)
+    .first<{ body: string }>();
+  expect(row?.body).toMatch(/^sealed:/);
+  expect(row?.body).not.toContain("whsec_");
+});
+
+it("answers of any length are sealed and opened", async () => {
+  const text = "ä".repeat(300_000);
+  expect(await unseal(env, "p", await seal(env, "p", text))).toBe(text);
+  await expect(unseal(env, "q", await seal(env, "p", text))).rejects.toThrow("SIGNING_SECRET");
 });
