@@ -3,7 +3,7 @@
  * object, the process or the machine, the platform calls again and the work is begun anew, up to three times.
  */
 import { DurableObject } from "cloudflare:workers";
-import { JobLedger, nowSeconds, RETRY_MS } from "../src/jobs/job-ledger.ts";
+import { JobLedger, laterMs, nowSeconds, RETRY_MS } from "../src/jobs/job-ledger.ts";
 import {
   type CompressionOrder,
   type CompressionView,
@@ -49,7 +49,7 @@ export class Job extends DurableObject<Env> implements JobObject<CompressionOrde
   async cancel(): Promise<{ canceled: boolean; view: CompressionView }> {
     const { view } = this.#ledger.current();
     if (isOver(view.state)) return { canceled: view.state === "canceled", view };
-    const canceled = await this.#ledger.change({ state: "canceled", finished_at: nowSeconds() });
+    const canceled = await this.#ledger.end({ state: "canceled" });
     this.#working?.abort(new DOMException("the job was canceled", "AbortError"));
     return { canceled: true, view: canceled };
   }
@@ -79,7 +79,7 @@ export class Job extends DurableObject<Env> implements JobObject<CompressionOrde
         "gave_up",
         `the work was begun ${MAX_ATTEMPTS} times and cut off each time`,
       );
-      await this.#end({ state: "failed", error: problemOf(error) });
+      await this.#ledger.end({ state: "failed", error: problemOf(error) });
       return;
     }
     await this.#ledger.change({
@@ -99,7 +99,11 @@ export class Job extends DurableObject<Env> implements JobObject<CompressionOrde
       const { view } = this.#ledger.current();
       if (isOver(view.state)) await deleteModel(this.env, order.workspace, result.model_id);
       else {
-        await this.#end({ state: "succeeded", result, progress: { fraction: 1, doing: "done" } });
+        await this.#ledger.end({
+          state: "succeeded",
+          result,
+          progress: { fraction: 1, doing: "done" },
+        });
       }
     } catch (error) {
       await this.#failed(error, attempts);
@@ -128,11 +132,7 @@ export class Job extends DurableObject<Env> implements JobObject<CompressionOrde
     const problem = problemOf(
       known ?? new ApiError("internal_error", `the work failed ${attempts} times`),
     );
-    await this.#end({ state: "failed", error: problem });
-  }
-
-  #end(change: Partial<CompressionView>): Promise<CompressionView> {
-    return this.#ledger.change({ ...change, finished_at: nowSeconds() });
+    await this.#ledger.end({ state: "failed", error: problem });
   }
 
   #progressKeeper(before: string): (fraction: number, doing: string) => void {
@@ -147,9 +147,4 @@ export class Job extends DurableObject<Env> implements JobObject<CompressionOrde
       this.#ledger.progress({ fraction, doing });
     };
   }
-}
-
-/** When to ask for a turn again. */
-function laterMs(): number {
-  return RETRY_MS * (1 + Math.random());
 }

@@ -3,7 +3,7 @@
  * drives it, and a task that a runner has goes on whatever becomes of this object.
  */
 import { DurableObject } from "cloudflare:workers";
-import { JobLedger, nowSeconds, RETRY_MS } from "../src/jobs/job-ledger.ts";
+import { JobLedger, laterMs, nowSeconds, RETRY_MS } from "../src/jobs/job-ledger.ts";
 import { isOver } from "../src/jobs/job-view.ts";
 import type { JobObject } from "../src/jobs/jobs.ts";
 import {
@@ -46,7 +46,7 @@ export class MeasurementJob extends DurableObject<Env> implements JobObject<Meas
   async cancel(): Promise<{ canceled: boolean; view: MeasurementView }> {
     const { order, view } = this.#ledger.current();
     if (isOver(view.state)) return { canceled: view.state === "canceled", view };
-    const canceled = await this.#end({ state: "canceled" });
+    const canceled = await this.#ledger.end({ state: "canceled" });
     this.#working?.abort(new DOMException("the job was canceled", "AbortError"));
     await runnerPool(this.env, order.workspace).cancel(order.id);
     return { canceled: true, view: canceled };
@@ -112,7 +112,11 @@ export class MeasurementJob extends DurableObject<Env> implements JobObject<Meas
         },
       });
       if (working.signal.aborted) return;
-      await this.#end({ state: "succeeded", result, progress: { fraction: 1, doing: "done" } });
+      await this.#ledger.end({
+        state: "succeeded",
+        result,
+        progress: { fraction: 1, doing: "done" },
+      });
     } finally {
       this.#working = undefined;
     }
@@ -132,25 +136,38 @@ export class MeasurementJob extends DurableObject<Env> implements JobObject<Meas
 
   async #finish(outcome: TaskOutcome): Promise<void> {
     if (outcome.state === "canceled") {
-      await this.#end({ state: "canceled" });
+      await this.#ledger.end({ state: "canceled" });
     } else if (outcome.state === "failed") {
       const error = problemOf(new ApiError("task_failed", outcome.message));
-      await this.#end({ state: "failed", error });
+      await this.#ledger.end({ state: "failed", error });
     } else {
       const { result, runner, tries } = outcome;
       const progress = { fraction: 1, doing: "done" };
-      await this.#end({ state: "succeeded", result, executor: runner, attempts: tries, progress });
+      await this.#ledger.end({
+        state: "succeeded",
+        result,
+        executor: runner,
+        attempts: tries,
+        progress,
+      });
     }
   }
 
   async #failed(error: unknown): Promise<void> {
-    const { view } = this.#ledger.current();
-    if (isOver(view.state)) return;
+    const job = this.#ledger.load();
+    // Canceled, or deleted with its workspace.
+    if (!job || isOver(job.view.state)) return;
+    const { view } = job;
     const known =
       apiErrorOf(error) ??
       (error instanceof Error && error.name === "TaskFault"
         ? new ApiError("task_failed", error.message)
         : undefined);
+    if (known?.code === "overloaded") {
+      // Its turn has not come: no attempt was made.
+      this.#ledger.keep({ attempts: view.attempts - 1 });
+      return await this.ctx.storage.setAlarm(Date.now() + laterMs());
+    }
     if (!known || known.status >= 500) {
       console.error(JSON.stringify({ job: view.id }), error);
       if (view.attempts < MAX_ATTEMPTS) {
@@ -158,13 +175,9 @@ export class MeasurementJob extends DurableObject<Env> implements JobObject<Meas
       }
     }
     const said = error instanceof Error ? error.message : String(error);
-    await this.#end({
+    await this.#ledger.end({
       state: "failed",
       error: problemOf(known ?? new ApiError("task_failed", said)),
     });
-  }
-
-  #end(change: Partial<MeasurementView>): Promise<MeasurementView> {
-    return this.#ledger.change({ ...change, finished_at: nowSeconds() });
   }
 }

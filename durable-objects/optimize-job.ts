@@ -64,7 +64,7 @@ export class OptimizeJob
       step.state === "running" ? { ...step, state: "canceled" as const } : step,
     );
     const progress = { ...view.progress, steps };
-    const canceled = await this.#end({ state: "canceled", progress });
+    const canceled = await this.#ledger.end({ state: "canceled", progress });
     // A step's job that is being ordered at this moment is canceled by the alarm.
     await this.ctx.storage.setAlarm(Date.now() + RETRY_MS);
     await this.#cancelSteps();
@@ -117,7 +117,7 @@ export class OptimizeJob
       each === index ? { ...step, state: "failed" as const } : step,
     );
     const error = { ...problem, detail: `step ${index + 1} (${op}): ${problem.detail}` };
-    await this.#end({ state: "failed", error, progress: { ...progress, steps } });
+    await this.#ledger.end({ state: "failed", error, progress: { ...progress, steps } });
   }
 
   async succeed(): Promise<void> {
@@ -134,7 +134,7 @@ export class OptimizeJob
     const { model_id, bytes } = last;
     const lineage = [...new Set([order.modelId, ...steps.map((step) => step.model_id)])];
     const ratio = order.bytes / bytes;
-    await this.#end({
+    await this.#ledger.end({
       state: "succeeded",
       progress: { ...view.progress, fraction: 1, doing: "done" },
       result: { model_id, bytes_before: order.bytes, bytes, ratio, steps, lineage },
@@ -169,12 +169,12 @@ export class OptimizeJob
     this.#heardAt = Date.now();
     if (status === "errored") {
       const error = new ApiError("internal_error", "a step failed again and again");
-      await this.#end({ state: "failed", error: problemOf(error) });
+      await this.#ledger.end({ state: "failed", error: problemOf(error) });
       return;
     }
     if (attempts >= MAX_ATTEMPTS) {
       const error = new ApiError("gave_up", `the recipe was begun ${attempts} times`);
-      await this.#end({ state: "failed", error: problemOf(error) });
+      await this.#ledger.end({ state: "failed", error: problemOf(error) });
       return;
     }
     this.#ledger.keep({ attempts: attempts + 1 });
@@ -225,9 +225,5 @@ export class OptimizeJob
     const fraction = steps.reduce((sum, step) => sum + step.fraction, 0) / steps.length;
     const { op, doing } = steps[index] ?? { op: "step", doing: "" };
     this.#ledger.progress({ fraction, doing: `${op}: ${doing}`, steps });
-  }
-
-  #end(change: Partial<OptimizeView>): Promise<OptimizeView> {
-    return this.#ledger.change({ ...change, finished_at: nowSeconds() });
   }
 }

@@ -394,7 +394,7 @@ export class TrainingJob
   }
 
   async #end(change: Partial<TrainingView>): Promise<TrainingView> {
-    const view = await this.#ledger.change({ ...change, finished_at: nowSeconds() });
+    const view = await this.#ledger.end(change);
     await this.ctx.storage.setAlarm(Date.now());
     return view;
   }

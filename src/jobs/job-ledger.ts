@@ -79,6 +79,11 @@ export class JobLedger<Order extends { workspace: string }, View extends JobView
     return view;
   }
 
+  /** Stores how it ended, and tells of it. */
+  async end(change: Partial<View>): Promise<View> {
+    return await this.change({ ...change, finished_at: nowSeconds() });
+  }
+
   /** Stores how far the work is, and tells of it. */
   progress(progress: View["progress"]): void {
     const { view } = this.current();
@@ -141,4 +146,9 @@ export class JobLedger<Order extends { workspace: string }, View extends JobView
 /** Unix seconds, as views have them. */
 export function nowSeconds(): number {
   return Math.floor(Date.now() / 1000);
+}
+
+/** When a job that found no place asks for a turn again: not all who wait ask at the same moment. */
+export function laterMs(): number {
+  return RETRY_MS * (1 + Math.random());
 }
