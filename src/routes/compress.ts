@@ -7,8 +7,7 @@ import { sha256Hex } from "../store/id.ts";
 import { jsonBody } from "./body.ts";
 import { type AppContext, createRouter, documentBody } from "./context.ts";
 import { idempotent } from "./idempotency.ts";
-import { JobSchema } from "./job-schema.ts";
-import { PreferHeader, waitFor } from "./prefer-wait.ts";
+import { jobAnswers, JobHeaders, waitFor } from "./prefer-wait.ts";
 import { requireModel } from "./models.ts";
 import { compressBody } from "./one-shot.ts";
 import { PRUNE_OPTION_NAMES, PruneOptions, PruneQuery, pruneRequest } from "./prune-options.ts";
@@ -19,7 +18,7 @@ import {
   quantizeRequest,
 } from "./quantize-options.ts";
 import { resultName } from "../jobs/result-name.ts";
-import { IdempotencyHeaders, idParam, problems } from "./schemas.ts";
+import { idParam, problems } from "./schemas.ts";
 import { invalidRequest } from "./validation.ts";
 
 const binary = z.string().openapi({ format: "binary" });
@@ -112,11 +111,6 @@ function addFilter({ name, verb, query, names, request }: Operation): void {
 
 /** POST /v1/models/{id}/quantize: a job on a stored model. */
 function addJob({ name, verb, options, names, request }: Operation): void {
-  const headers = IdempotencyHeaders.extend(PreferHeader.shape);
-  const answer = {
-    headers: z.object({ Location: z.string() }),
-    content: { "application/json": { schema: JobSchema } },
-  };
   const route = createRoute({
     hide: true,
     method: "post",
@@ -126,13 +120,9 @@ function addJob({ name, verb, options, names, request }: Operation): void {
     summary: `${verb} a stored model`,
     description:
       "Starts a job whose result is a new model. Follow it at /v1/jobs/{id} or its events.",
-    request: { params: idParam("model", "model_4k2v9x"), headers },
+    request: { params: idParam("model", "model_4k2v9x"), headers: JobHeaders },
     responses: {
-      200: {
-        description: "The job is over, within the time that `Prefer: wait` gave it.",
-        ...answer,
-      },
-      202: { description: "The job.", ...answer },
+      ...jobAnswers,
       ...problems(400, 404, 409, 422, 503),
     },
   });

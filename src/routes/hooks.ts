@@ -39,13 +39,13 @@ import {
   PageQuery,
   problems,
   problemsOnly,
+  json,
 } from "./schemas.ts";
 import { invalidRequest } from "./validation.ts";
 
 const MAX_DELIVERY_BYTES = 1 << 20;
 
 const params = idParam("hook", "hook_3k9d");
-const json = <S extends z.ZodType>(schema: S) => ({ content: { "application/json": { schema } } });
 
 const create = createRoute({
   hide: true,

@@ -12,7 +12,16 @@ import {
   SCOPES,
 } from "../store/keys.ts";
 import { type AppContext, createRouter } from "./context.ts";
-import { idParam, pageBody, pageOf, PageQuery, problems, seconds, Timestamp } from "./schemas.ts";
+import {
+  idParam,
+  pageBody,
+  pageOf,
+  PageQuery,
+  problems,
+  seconds,
+  Timestamp,
+  json,
+} from "./schemas.ts";
 
 const DAY_S = 24 * 60 * 60;
 
@@ -46,7 +55,6 @@ const keyBody = (key: ApiKey) => ({
 });
 
 const params = idParam("key", "key_2v9k");
-const json = <S extends z.ZodType>(schema: S) => ({ content: { "application/json": { schema } } });
 
 const create = createRoute({
   method: "post",

@@ -1,15 +1,14 @@
 /** @file /v1/models/{id}/benchmark and /verify: how fast and how close a stored model is, on a runner or in the Worker. */
 import { createRoute, z } from "@hono/zod-openapi";
-import { EXECUTORS } from "../jobs/measure/measurement.ts";
+import { EXECUTORS, type MeasurementKind } from "../jobs/measure/measurement.ts";
 import { orderMeasurement } from "../jobs/measure/order-measurement.ts";
 import { Backend } from "../runner/protocol.ts";
 import { sha256Hex } from "../store/id.ts";
-import { createRouter } from "./context.ts";
+import { type AppContext, createRouter } from "./context.ts";
 import { idempotent } from "./idempotency.ts";
-import { JobSchema } from "./job-schema.ts";
 import { requireModel } from "./models.ts";
-import { PreferHeader, waitFor } from "./prefer-wait.ts";
-import { IdempotencyHeaders, idParam, problems } from "./schemas.ts";
+import { jobAnswers, JobHeaders, waitFor } from "./prefer-wait.ts";
+import { idParam, problems } from "./schemas.ts";
 
 const place = {
   executor: z.enum(EXECUTORS).default("auto").openapi({
@@ -42,11 +41,6 @@ export const Verify = z
   })
   .openapi("VerifyRequest");
 
-const answer = {
-  headers: z.object({ Location: z.string() }),
-  content: { "application/json": { schema: JobSchema } },
-};
-
 function route<Name extends "benchmark" | "verify", S extends z.ZodType>(
   name: Name,
   schema: S,
@@ -62,15 +56,11 @@ function route<Name extends "benchmark" | "verify", S extends z.ZodType>(
     description,
     request: {
       params: idParam("model", "model_4k2v9x"),
-      headers: IdempotencyHeaders.extend(PreferHeader.shape),
+      headers: JobHeaders,
       body: { required: true, content: { "application/json": { schema } } },
     },
     responses: {
-      200: {
-        description: "The job is over, within the time that `Prefer: wait` gave it.",
-        ...answer,
-      },
-      202: { description: "The job.", ...answer },
+      ...jobAnswers,
       ...problems(400, 404, 409, 422, 503),
     },
   });
@@ -92,35 +82,24 @@ const verify = route(
 export const measurements = createRouter()
   .openapi(benchmark, async (c) => {
     const options = c.req.valid("json");
-    const { id } = await requireModel(c, c.req.valid("param").id);
-    const { executor, backend, original, runs } = options;
-    return await idempotent(c, await sha256Hex(JSON.stringify(options)), async () => {
-      const job = await orderMeasurement(c.env, c.get("workspace"), {
-        kind: "benchmark",
-        modelId: id,
-        originalId: original,
-        executor,
-        backend,
-        spec: { runs },
-        options,
-      });
-      return await waitFor(c, job);
-    });
+    return await order(c, "benchmark", c.req.valid("param").id, options, { runs: options.runs });
   })
-  .openapi(verify, async (c) => {
-    const options = c.req.valid("json");
-    const { id } = await requireModel(c, c.req.valid("param").id);
-    const { executor, backend, original } = options;
-    return await idempotent(c, await sha256Hex(JSON.stringify(options)), async () => {
-      const job = await orderMeasurement(c.env, c.get("workspace"), {
-        kind: "verify",
-        modelId: id,
-        originalId: original,
-        executor,
-        backend,
-        spec: {},
-        options,
-      });
-      return await waitFor(c, job);
-    });
+  .openapi(verify, async (c) =>
+    order(c, "verify", c.req.valid("param").id, c.req.valid("json"), {}),
+  );
+
+/** @param spec what the kind's program reads */
+async function order(
+  c: AppContext,
+  kind: MeasurementKind,
+  id: string,
+  options: z.infer<typeof Benchmark> | z.infer<typeof Verify>,
+  spec: Record<string, unknown>,
+) {
+  const { id: modelId } = await requireModel(c, id);
+  const { executor, backend, original: originalId } = options;
+  return await idempotent(c, await sha256Hex(JSON.stringify(options)), async () => {
+    const wanted = { kind, modelId, originalId, executor, backend, spec, options };
+    return await waitFor(c, await orderMeasurement(c.env, c.get("workspace"), wanted));
   });
+}

@@ -9,7 +9,7 @@ import { type AppContext, createRouter, documentBody } from "./context.ts";
 import { idempotent } from "./idempotency.ts";
 import { JobSchema } from "./job-schema.ts";
 import { requireModel } from "./models.ts";
-import { PreferHeader, waitFor } from "./prefer-wait.ts";
+import { jobAnswers, JobHeaders, waitFor } from "./prefer-wait.ts";
 import {
   readSteps,
   RecipeReference,
@@ -17,7 +17,7 @@ import {
   requireRecipe,
   requireSteps,
 } from "./recipe-steps.ts";
-import { IdempotencyHeaders, idParam, problems, ProblemSchema } from "./schemas.ts";
+import { idParam, problems, ProblemSchema, json } from "./schemas.ts";
 import { invalidRequest } from "./validation.ts";
 
 const OptimizeRequest = z
@@ -57,9 +57,6 @@ const Plan = z
   })
   .openapi("OptimizationPlan");
 
-const headers = z.object({ Location: z.string() });
-const json = <S extends z.ZodType>(schema: S) => ({ content: { "application/json": { schema } } });
-
 const optimizeRoute = createRoute({
   hide: true,
   method: "post",
@@ -74,14 +71,14 @@ const optimizeRoute = createRoute({
   request: {
     params: idParam("model", "model_4k2v9x"),
     query: z.strictObject({ dry_run: z.enum(["true", "false"]).optional() }),
-    headers: IdempotencyHeaders.extend(PreferHeader.shape),
+    headers: JobHeaders,
   },
   responses: {
     200: {
       description: "The plan; or the job, over within the time that `Prefer: wait` gave it.",
       ...json(z.union([Plan, JobSchema])),
     },
-    202: { description: "The job.", headers, ...json(JobSchema) },
+    202: jobAnswers[202],
     ...problems(400, 404, 409, 422, 503),
   },
 });

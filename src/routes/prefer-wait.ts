@@ -4,7 +4,8 @@ import { isOver, type JobView } from "../jobs/job-view.ts";
 import { jobObject } from "../jobs/jobs.ts";
 import { ApiError } from "../problem/api-error.ts";
 import type { AppContext } from "./context.ts";
-import { jobBody } from "./job-schema.ts";
+import { jobBody, JobSchema } from "./job-schema.ts";
+import { IdempotencyHeaders } from "./schemas.ts";
 
 export const PreferHeader = z.object({
   prefer: z.string().optional().openapi({
@@ -13,6 +14,23 @@ export const PreferHeader = z.object({
     example: "wait=30",
   }),
 });
+
+/** Of calls that order a job. */
+export const JobHeaders = IdempotencyHeaders.extend(PreferHeader.shape);
+
+const job = {
+  headers: z.object({ Location: z.string() }),
+  content: { "application/json": { schema: JobSchema } },
+};
+
+/** What `waitFor` answers. */
+export const jobAnswers = {
+  200: {
+    description: "The job is over, within the time that `Prefer: wait` gave it.",
+    ...job,
+  },
+  202: { description: "The job.", ...job },
+};
 
 /** Proxies close connections that are silent for longer. */
 const MAX_WAIT_S = 60;

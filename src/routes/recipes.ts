@@ -22,6 +22,7 @@ import {
   problems,
   seconds,
   Timestamp,
+  json,
 } from "./schemas.ts";
 import { invalidRequest } from "./validation.ts";
 
@@ -49,7 +50,6 @@ const NewRecipe = z
 const Fields = z.strictObject({ ...NewRecipe.shape, steps: z.unknown().optional() });
 
 const params = idParam("recipe", "recipe_7h3m");
-const json = <S extends z.ZodType>(schema: S) => ({ content: { "application/json": { schema } } });
 
 const create = createRoute({
   hide: true,

@@ -76,6 +76,11 @@ function titlesOf(status: number): string {
   return codes.map((code) => `\`${code}\``).join(", ");
 }
 
+/** A body or an answer in JSON. */
+export const json = <S extends z.ZodType>(schema: S) => ({
+  content: { "application/json": { schema } },
+});
+
 export const PageQuery = z.strictObject({
   limit: z.coerce
     .number()

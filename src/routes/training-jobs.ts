@@ -7,20 +7,14 @@ import { sha256Hex } from "../store/id.ts";
 import { jsonBody } from "./body.ts";
 import { type AppContext, createRouter, documentBody } from "./context.ts";
 import { idempotent } from "./idempotency.ts";
-import { JobSchema } from "./job-schema.ts";
 import { requireJob } from "./jobs.ts";
-import { PreferHeader, waitFor } from "./prefer-wait.ts";
-import { IdempotencyHeaders, idParam, problems, seconds, Timestamp } from "./schemas.ts";
+import { jobAnswers, JobHeaders, waitFor } from "./prefer-wait.ts";
+import { idParam, problems, seconds, Timestamp } from "./schemas.ts";
 import { TRAINING_OPTION_NAMES, TrainingRequest } from "./training-options.ts";
 import { invalidRequest } from "./validation.ts";
 
 /** Points of the curve that are given unless asked otherwise. */
 const CURVE_POINTS = 500;
-
-const answer = {
-  headers: z.object({ Location: z.string() }),
-  content: { "application/json": { schema: JobSchema } },
-};
 
 const create = createRoute({
   hide: true,
@@ -32,13 +26,9 @@ const create = createRoute({
   description:
     "Fine-tunes a stored model on a stored dataset, on `world_size` ranks. Model, data and options are checked " +
     "against each other, and against the memory of a rank, before the job is accepted. Its result is a new model.",
-  request: { headers: IdempotencyHeaders.extend(PreferHeader.shape) },
+  request: { headers: JobHeaders },
   responses: {
-    200: {
-      description: "The job is over, within the time that `Prefer: wait` gave it.",
-      ...answer,
-    },
-    202: { description: "The job.", ...answer },
+    ...jobAnswers,
     ...problems(400, 404, 409, 413, 422, 503),
   },
 });

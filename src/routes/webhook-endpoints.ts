@@ -25,6 +25,7 @@ import {
   problems,
   seconds,
   Timestamp,
+  json,
 } from "./schemas.ts";
 
 const Endpoint = z
@@ -67,7 +68,6 @@ const Delivery = z
   .openapi("WebhookDelivery");
 
 const params = idParam("whe", "whe_5t2c");
-const json = <S extends z.ZodType>(schema: S) => ({ content: { "application/json": { schema } } });
 
 const create = createRoute({
   method: "post",

@@ -5,7 +5,7 @@ import { ApiError } from "../problem/api-error.ts";
 import { dayOf, readUsage } from "../store/usage.ts";
 import { findWorkspace, storedBytes, type Workspace } from "../store/workspaces.ts";
 import { type AppContext, createRouter } from "./context.ts";
-import { problems, seconds, Timestamp } from "./schemas.ts";
+import { problems, seconds, Timestamp, json } from "./schemas.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_DAYS = 30;
@@ -46,8 +46,6 @@ const Usage = z
       .openapi({ description: "Days with any use (UTC), oldest first." }),
   })
   .openapi("Usage");
-
-const json = <S extends z.ZodType>(schema: S) => ({ content: { "application/json": { schema } } });
 
 const read = createRoute({
   method: "get",
