@@ -1,35 +1,18 @@
 /** @file A process that is killed loses no delivery that it answered, and does none twice. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { Webhook } from "standardwebhooks";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { linearFile } from "../worker/service/models.ts";
-import { caller, newDataDir } from "./service.ts";
+import { serve } from "./process.ts";
+import { newDataDir } from "./service.ts";
+
+const LOOPBACK = { HONE_ALLOW_LOOPBACK: "1" };
 
 // oxlint-disable-next-line typescript/no-explicit-any
 type Json = any;
-
-async function serve(dataDir: string) {
-  const host: ChildProcess = spawn(
-    process.execPath,
-    [join(import.meta.dirname, "serve.ts"), dataDir],
-    { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, HONE_ALLOW_LOOPBACK: "1" } },
-  );
-  onTestFinished(() => void host.kill("SIGKILL"));
-  if (!host.stdout) throw new Error("no stdout");
-  const [line] = await once(createInterface(host.stdout), "line");
-  const service = JSON.parse(line);
-  const kill = async () => {
-    host.kill("SIGKILL");
-    await once(host, "exit");
-  };
-  return { call: caller(service), url: String(service.url), kill };
-}
 
 const DELIVERIES = 12;
 
@@ -42,7 +25,7 @@ it("deliveries of before a SIGKILL end in one model and one job each after the n
   origin.listen(0, "127.0.0.1");
   await once(origin, "listening");
   const { port } = origin.address() as AddressInfo;
-  const first = await serve(dataDir);
+  const first = await serve(dataDir, LOOPBACK);
   const made = await first.call("/v1/hooks", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -68,7 +51,7 @@ it("deliveries of before a SIGKILL end in one model and one job each after the n
     expect(answer.status).toBe(202);
   }
   await first.kill();
-  const second = await serve(dataDir);
+  const second = await serve(dataDir, LOOPBACK);
   const list = async (path: string): Promise<Json[]> =>
     ((await (await second.call(`${path}?limit=100`)).json()) as Json).data;
   await expect

@@ -1,26 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { linearFile } from "../worker/service/models.ts";
-import { caller, newDataDir, newService, type TestService } from "./service.ts";
+import { serve } from "./process.ts";
+import { newDataDir, newService, type TestService } from "./service.ts";
 
 // oxlint-disable-next-line typescript/no-explicit-any
 type Json = any;
 type Call = TestService["call"];
-
-async function serve(dataDir: string): Promise<{ host: ChildProcess; call: Call; url: string }> {
-  const host = spawn(process.execPath, [join(import.meta.dirname, "serve.ts"), dataDir], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  onTestFinished(() => void host.kill("SIGKILL"));
-  if (!host.stdout) throw new Error("no stdout");
-  const [line] = await once(createInterface(host.stdout), "line");
-  const service = JSON.parse(line);
-  return { host, call: caller(service), url: service.url };
-}
 
 /** Follows the job until its result is being written, and is not there yet. */
 async function untilWriting(call: Call, id: string): Promise<void> {
@@ -32,11 +18,6 @@ async function untilWriting(call: Call, id: string): Promise<void> {
     if (text.includes('"doing":"writing"')) return;
   }
   throw new Error("the job was over before it was seen writing");
-}
-
-async function kill(host: ChildProcess): Promise<void> {
-  host.kill("SIGKILL");
-  await once(host, "exit");
 }
 
 const jsonOf = async (response: Promise<Response>): Promise<Json> => await (await response).json();
@@ -58,7 +39,7 @@ it("a job whose process is killed in mid-work ends in the same bytes after the n
   const first = await serve(dataDir);
   const { id } = await startJob(first.call, body);
   await untilWriting(first.call, id);
-  await kill(first.host);
+  await first.kill();
   const second = await serve(dataDir);
   await expect
     .poll(async () => (await jsonOf(second.call(`/v1/jobs/${id}`))).state, {
@@ -79,15 +60,15 @@ it("a job whose process is killed in mid-work ends in the same bytes after the n
   const other = await jsonOf(second.call(`/v1/jobs/${undisturbed.id}`));
   const straight = await jsonOf(second.call(`/v1/models/${other.result.model_id}`));
   expect(resumed.sha256).toBe(straight.sha256);
-  await kill(second.host);
+  await second.kill();
   await rm(dataDir, { recursive: true });
 });
 
 it("workerd ends with its host, and the folder can be served again", async () => {
   const dataDir = await newDataDir();
-  const { host, url } = await serve(dataDir);
+  const { url, kill } = await serve(dataDir);
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
-  await kill(host);
+  await kill();
   await expect
     .poll(
       async () =>

@@ -1,32 +1,12 @@
 /** @file A recipe whose process is killed between or within its steps ends in the same bytes after the next start. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { linearFile } from "../worker/service/models.ts";
-import { caller, newDataDir, type TestService } from "./service.ts";
+import { serve } from "./process.ts";
+import { newDataDir, type TestService } from "./service.ts";
 
 // oxlint-disable-next-line typescript/no-explicit-any
 type Json = any;
-
-async function serve(dataDir: string) {
-  const host: ChildProcess = spawn(
-    process.execPath,
-    [join(import.meta.dirname, "serve.ts"), dataDir],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
-  onTestFinished(() => void host.kill("SIGKILL"));
-  if (!host.stdout) throw new Error("no stdout");
-  const [line] = await once(createInterface(host.stdout), "line");
-  const call = caller(JSON.parse(line));
-  const kill = async () => {
-    host.kill("SIGKILL");
-    await once(host, "exit");
-  };
-  return { call, kill };
-}
 
 type Call = TestService["call"];
 

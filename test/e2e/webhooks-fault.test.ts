@@ -1,31 +1,14 @@
 /** @file A process that is killed loses no event: what its receivers did not take is sent after the next start. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { linearFile } from "../worker/service/models.ts";
-import { caller, newDataDir } from "./service.ts";
+import { serve } from "./process.ts";
+import { newDataDir } from "./service.ts";
 
-async function serve(dataDir: string) {
-  const host: ChildProcess = spawn(
-    process.execPath,
-    [join(import.meta.dirname, "serve.ts"), dataDir],
-    { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, HONE_ALLOW_LOOPBACK: "1" } },
-  );
-  onTestFinished(() => void host.kill("SIGKILL"));
-  if (!host.stdout) throw new Error("no stdout");
-  const [line] = await once(createInterface(host.stdout), "line");
-  const call = caller(JSON.parse(line));
-  const kill = async () => {
-    host.kill("SIGKILL");
-    await once(host, "exit");
-  };
-  return { call, kill };
-}
+const LOOPBACK = { HONE_ALLOW_LOOPBACK: "1" };
 
 it("events of before a SIGKILL arrive after the next start, with their numbers", async () => {
   const dataDir = await newDataDir();
@@ -40,7 +23,7 @@ it("events of before a SIGKILL arrive after the next start, with their numbers",
   await once(receiver, "listening");
   const { port } = receiver.address() as AddressInfo;
   await new Promise((resolve) => receiver.close(resolve));
-  const first = await serve(dataDir);
+  const first = await serve(dataDir, LOOPBACK);
   await first.call("/v1/webhook-endpoints", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -53,7 +36,7 @@ it("events of before a SIGKILL arrive after the next start, with their numbers",
   await first.kill();
   receiver.listen(port, "127.0.0.1");
   await once(receiver, "listening");
-  const second = await serve(dataDir);
+  const second = await serve(dataDir, LOOPBACK);
   for (let tries = 0; received.length < 5 && tries < 300; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

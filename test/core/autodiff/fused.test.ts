@@ -1,34 +1,4 @@
 /** @file Attention and fused operators, by their parts, against torch's gradients. */
-import { describe, expect, test } from "vitest";
-import { checkCase, readCases, runtimes } from "./running.ts";
+import { holdGoldens } from "./hold-goldens.ts";
 
-const cases = readCases("fused.json");
-
-describe("in wasm", () => {
-  test.each(cases)("$name", async (golden) => {
-    await checkCase(golden, runtimes.wasm);
-  });
-});
-
-describe("natively, with a batch of a size that is not known", () => {
-  test.each(cases.filter(({ batch }) => batch.length > 0))("$name", async (golden) => {
-    await checkCase(golden, runtimes.native, { isSymbolic: true, target: "native" });
-  });
-});
-
-describe("as for WebGPU, with a batch of a size that is not known", () => {
-  test.each(cases.filter(({ batch }) => batch.length > 0))("$name", async (golden) => {
-    await checkCase(golden, runtimes.native, { isSymbolic: true, target: "webgpu" });
-  });
-});
-
-test("every gradient has elements that are not zero", () => {
-  for (const { name, gradients } of cases) {
-    for (const { data } of Object.values(gradients)) {
-      expect(
-        Buffer.from(data, "base64").some((byte: number) => byte !== 0),
-        name,
-      ).toBe(true);
-    }
-  }
-});
+holdGoldens("fused.json");

@@ -6,38 +6,9 @@ import { makeInt } from "../../../src/graph/attributes.ts";
 import { makeNode, makeTensor } from "../../../src/graph/build.ts";
 import type { Attribute, Dimension, Model } from "../../../src/onnx/model.ts";
 import { model, valueInfo } from "../runtime/models.ts";
-import { checkCase, readCases, runtimes } from "./running.ts";
+import { holdGoldens } from "./hold-goldens.ts";
 
-const cases = readCases("recurrent.json");
-
-describe("in wasm", () => {
-  test.each(cases)("$name", async (golden) => {
-    await checkCase(golden, runtimes.wasm);
-  });
-});
-
-describe("natively, with a batch of a size that is not known", () => {
-  test.each(cases.filter(({ batch }) => batch.length > 0))("$name", async (golden) => {
-    await checkCase(golden, runtimes.native, { isSymbolic: true, target: "native" });
-  });
-});
-
-describe("as for WebGPU, with a batch of a size that is not known", () => {
-  test.each(cases.filter(({ batch }) => batch.length > 0))("$name", async (golden) => {
-    await checkCase(golden, runtimes.native, { isSymbolic: true, target: "webgpu" });
-  });
-});
-
-test("every gradient has elements that are not zero", () => {
-  for (const { name, gradients } of cases) {
-    for (const { data } of Object.values(gradients)) {
-      expect(
-        Buffer.from(data, "base64").some((byte: number) => byte !== 0),
-        name,
-      ).toBe(true);
-    }
-  }
-});
+holdGoldens("recurrent.json");
 
 describe("what cannot be unrolled is an error that names the node", () => {
   const weights = (name: string, dims: number[]): ReturnType<typeof makeTensor> =>

@@ -1,5 +1,5 @@
 /** @file Convolutions, pools and resizing against torch's gradients, in the formulations of every target. */
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { differentiate } from "../../../src/autodiff/differentiate.ts";
 import { normalise } from "../../../src/autodiff/normalise.ts";
 import type { Target } from "../../../src/autodiff/rule.ts";
@@ -7,38 +7,10 @@ import { makeInt, makeInts } from "../../../src/graph/attributes.ts";
 import { makeNode, makeTensor } from "../../../src/graph/build.ts";
 import { modelBytes } from "../../../src/onnx/write-model.ts";
 import { float32, model, uniform, valueInfo } from "../runtime/models.ts";
-import { checkCase, float32s, readCases, runtimes } from "./running.ts";
+import { float32s, runtimes } from "./running.ts";
+import { holdGoldens } from "./hold-goldens.ts";
 
-const cases = readCases("spatial.json");
-
-describe("in wasm", () => {
-  test.each(cases)("$name", async (golden) => {
-    await checkCase(golden, runtimes.wasm);
-  });
-});
-
-describe("natively, with a batch of a size that is not known", () => {
-  test.each(cases.filter(({ batch }) => batch.length > 0))("$name", async (golden) => {
-    await checkCase(golden, runtimes.native, { isSymbolic: true, target: "native" });
-  });
-});
-
-describe("as for WebGPU, with a batch of a size that is not known", () => {
-  test.each(cases.filter(({ batch }) => batch.length > 0))("$name", async (golden) => {
-    await checkCase(golden, runtimes.native, { isSymbolic: true, target: "webgpu" });
-  });
-});
-
-test("every gradient has elements that are not zero", () => {
-  for (const { name, gradients } of cases) {
-    for (const { data } of Object.values(gradients)) {
-      expect(
-        Buffer.from(data, "base64").some((byte: number) => byte !== 0),
-        name,
-      ).toBe(true);
-    }
-  }
-});
+holdGoldens("spatial.json");
 
 /** The gradient of Σ conv(x)·cotangent with respect to x: 64 channels of 15×14, two outputs of 14×14. */
 async function inputGradient(target: Target): Promise<{ ops: string[]; values: Float32Array }> {
