@@ -10,6 +10,8 @@ import { datasetRows } from "./dataset-rows.ts";
 import { datasets } from "./datasets.ts";
 import { addDocs } from "./docs.ts";
 import { health } from "./health.ts";
+import { hookDeliveries } from "./hook-deliveries.ts";
+import { hookTriggers } from "./hook-trigger.ts";
 import { hooks } from "./hooks.ts";
 import { jobs } from "./jobs.ts";
 import { keys } from "./keys.ts";
@@ -32,6 +34,7 @@ import { runnerTokens } from "./runner-tokens.ts";
 import { signedBlobs } from "./signed-blobs.ts";
 import { trainingJobs } from "./training-jobs.ts";
 import { uploads } from "./uploads.ts";
+import { webhookDeliveries } from "./webhook-deliveries.ts";
 import { webhookEndpoints } from "./webhook-endpoints.ts";
 import { describeWebhooks } from "./webhook-events.ts";
 import { workspaces } from "./workspace.ts";
@@ -54,6 +57,8 @@ for (const router of [
   optimize,
   recipes,
   hooks,
+  hookTriggers,
+  hookDeliveries,
   modelContent,
   modelGraph,
   uploads,
@@ -66,6 +71,7 @@ for (const router of [
   rankLinks,
   signedBlobs,
   webhookEndpoints,
+  webhookDeliveries,
   reports,
   keys,
   workspaces,

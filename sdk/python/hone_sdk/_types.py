@@ -1000,6 +1000,45 @@ Hook = TypedDict(
     },
 )
 
+NewHookRequestFilter = TypedDict(
+    "NewHookRequestFilter",
+    {
+        "repository": NotRequired["str"],
+        "tag": NotRequired["str"],
+        "path": NotRequired["str"],
+    },
+)
+
+NewHookRequestModel = TypedDict(
+    "NewHookRequestModel",
+    {
+        "url": NotRequired["str"],
+        "asset": NotRequired["str"],
+        "path": NotRequired["str"],
+    },
+)
+
+NewHookRequestDeliver = TypedDict(
+    "NewHookRequestDeliver",
+    {
+        "to": "Literal[\"catalogue\"]",
+    },
+)
+
+NewHookRequest = TypedDict(
+    "NewHookRequest",
+    {
+        "name": NotRequired["str"],
+        "source": "Literal[\"standard\", \"github\", \"huggingface\"]",
+        "filter": NotRequired["NewHookRequestFilter"],
+        "model": NotRequired["NewHookRequestModel"],
+        "recipe": NotRequired["str"],
+        "steps": NotRequired["list[RecipeStep]"],
+        "deliver": NotRequired["NewHookRequestDeliver"],
+        "secret": NotRequired["str"],
+    },
+)
+
 HookReceipt = TypedDict(
     "HookReceipt",
     {
@@ -1047,45 +1086,6 @@ HookDelivery = TypedDict(
         "job_id": "Union[str, None]",
         "attempts": "int",
         "created_at": "int",
-    },
-)
-
-NewHookRequestFilter = TypedDict(
-    "NewHookRequestFilter",
-    {
-        "repository": NotRequired["str"],
-        "tag": NotRequired["str"],
-        "path": NotRequired["str"],
-    },
-)
-
-NewHookRequestModel = TypedDict(
-    "NewHookRequestModel",
-    {
-        "url": NotRequired["str"],
-        "asset": NotRequired["str"],
-        "path": NotRequired["str"],
-    },
-)
-
-NewHookRequestDeliver = TypedDict(
-    "NewHookRequestDeliver",
-    {
-        "to": "Literal[\"catalogue\"]",
-    },
-)
-
-NewHookRequest = TypedDict(
-    "NewHookRequest",
-    {
-        "name": NotRequired["str"],
-        "source": "Literal[\"standard\", \"github\", \"huggingface\"]",
-        "filter": NotRequired["NewHookRequestFilter"],
-        "model": NotRequired["NewHookRequestModel"],
-        "recipe": NotRequired["str"],
-        "steps": NotRequired["list[RecipeStep]"],
-        "deliver": NotRequired["NewHookRequestDeliver"],
-        "secret": NotRequired["str"],
     },
 )
 

@@ -3083,83 +3083,6 @@ export interface components {
              */
             created_at: number;
         };
-        HookReceipt: {
-            /** @enum {string} */
-            object: "hook_receipt";
-            /** @enum {string} */
-            decision: "accepted" | "ignored";
-            /** @description It came before, and is not done again. */
-            duplicate: boolean;
-            /**
-             * @description One for each model.
-             * @example [
-             *       "hkd_8s1w"
-             *     ]
-             */
-            deliveries: string[];
-            reason: string | null;
-        };
-        TestHookRequest: {
-            /**
-             * @description github: as in X-GitHub-Event.
-             * @default
-             * @example release
-             */
-            event?: string;
-            /**
-             * @description As the source would send it.
-             * @example {
-             *       "type": "model.published",
-             *       "data": {
-             *         "url": "https://example.com/model.onnx"
-             *       }
-             *     }
-             */
-            payload: {
-                [key: string]: unknown;
-            };
-            /**
-             * @description Only says what would be done.
-             * @default false
-             */
-            dry_run?: boolean;
-        };
-        HookDeliveryList: {
-            /** @enum {string} */
-            object: "list";
-            data: components["schemas"]["HookDelivery"][];
-            has_more: boolean;
-            next_cursor: string | null;
-        };
-        HookDelivery: {
-            /** @example hkd_8s1w */
-            id: string;
-            /** @enum {string} */
-            object: "hook_delivery";
-            /** @description As the source names it. */
-            source_id: string | null;
-            /** @example release */
-            event: string;
-            payload_sha256: string;
-            payload_bytes: number;
-            /** @enum {string} */
-            decision: "accepted" | "ignored";
-            /** @enum {string} */
-            state: "ignored" | "queued" | "working" | "done" | "failed";
-            /** @description Why it is ignored or failed, or why the last attempt did. */
-            reason: string | null;
-            model_url: string | null;
-            /** @description The model, once it is imported. */
-            model_id: string | null;
-            /** @description The recipe's job, once it is ordered. */
-            job_id: string | null;
-            attempts: number;
-            /**
-             * @description Unix time in seconds.
-             * @example 1795507200
-             */
-            created_at: number;
-        };
         NewHook: components["schemas"]["Hook"] & {
             /** @description It is shown only now. */
             secret: string;
@@ -3253,6 +3176,83 @@ export interface components {
              * @example whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
              */
             secret?: string;
+        };
+        HookReceipt: {
+            /** @enum {string} */
+            object: "hook_receipt";
+            /** @enum {string} */
+            decision: "accepted" | "ignored";
+            /** @description It came before, and is not done again. */
+            duplicate: boolean;
+            /**
+             * @description One for each model.
+             * @example [
+             *       "hkd_8s1w"
+             *     ]
+             */
+            deliveries: string[];
+            reason: string | null;
+        };
+        TestHookRequest: {
+            /**
+             * @description github: as in X-GitHub-Event.
+             * @default
+             * @example release
+             */
+            event?: string;
+            /**
+             * @description As the source would send it.
+             * @example {
+             *       "type": "model.published",
+             *       "data": {
+             *         "url": "https://example.com/model.onnx"
+             *       }
+             *     }
+             */
+            payload: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Only says what would be done.
+             * @default false
+             */
+            dry_run?: boolean;
+        };
+        HookDeliveryList: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["HookDelivery"][];
+            has_more: boolean;
+            next_cursor: string | null;
+        };
+        HookDelivery: {
+            /** @example hkd_8s1w */
+            id: string;
+            /** @enum {string} */
+            object: "hook_delivery";
+            /** @description As the source names it. */
+            source_id: string | null;
+            /** @example release */
+            event: string;
+            payload_sha256: string;
+            payload_bytes: number;
+            /** @enum {string} */
+            decision: "accepted" | "ignored";
+            /** @enum {string} */
+            state: "ignored" | "queued" | "working" | "done" | "failed";
+            /** @description Why it is ignored or failed, or why the last attempt did. */
+            reason: string | null;
+            model_url: string | null;
+            /** @description The model, once it is imported. */
+            model_id: string | null;
+            /** @description The recipe's job, once it is ordered. */
+            job_id: string | null;
+            attempts: number;
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            created_at: number;
         };
         Graph: {
             /** @enum {string} */
@@ -4500,12 +4500,12 @@ export type Recipe = components['schemas']['Recipe'];
 export type NewRecipeRequest = components['schemas']['NewRecipeRequest'];
 export type HookList = components['schemas']['HookList'];
 export type Hook = components['schemas']['Hook'];
+export type NewHook = components['schemas']['NewHook'];
+export type NewHookRequest = components['schemas']['NewHookRequest'];
 export type HookReceipt = components['schemas']['HookReceipt'];
 export type TestHookRequest = components['schemas']['TestHookRequest'];
 export type HookDeliveryList = components['schemas']['HookDeliveryList'];
 export type HookDelivery = components['schemas']['HookDelivery'];
-export type NewHook = components['schemas']['NewHook'];
-export type NewHookRequest = components['schemas']['NewHookRequest'];
 export type Graph = components['schemas']['Graph'];
 export type Upload = components['schemas']['Upload'];
 export type UploadPart = components['schemas']['UploadPart'];
