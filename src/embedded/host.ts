@@ -7,6 +7,7 @@ import { ensureKey, newSecret } from "../store/keys.ts";
 import type { Migration, WorkerBundle } from "./bundle.ts";
 import { projectRoot, workerBundle } from "./bundle.ts";
 import { lockData } from "./data-lock.ts";
+import { RATE_LIMITER, rateLimiter } from "./rate-limiter.ts";
 import { childProcesses, guardRuntime } from "./runtime-guard.ts";
 
 export interface ServiceOptions {
@@ -103,12 +104,14 @@ function miniflareOptions(
       ...options.vars,
     },
     outboundService: "outbound",
-    ratelimits: { RATE_LIMIT: { namespace_id: "1001", simple: { limit, period: 60 } } },
+    ratelimits: {},
+    serviceBindings: { ...bundle.options.serviceBindings, RATE_LIMIT: RATE_LIMITER },
   };
+  const compatibilityDate = bundle.options.compatibilityDate ?? "";
   const outbound: V4WorkerOptions = {
     name: "outbound",
     modules: [{ type: "ESModule", path: "outbound.js", contents: OUTBOUND }],
-    compatibilityDate: bundle.options.compatibilityDate ?? "",
+    compatibilityDate,
     serviceBindings: { NETWORK: { network: { allow, tlsOptions: { trustBrowserCas: true } } } },
   };
   return convertV4MiniflareOptions({
@@ -119,7 +122,7 @@ function miniflareOptions(
     cf: false,
     telemetry: { enabled: false },
     resourcePersistencePath: dataDir,
-    workers: [service, outbound],
+    workers: [service, outbound, rateLimiter(limit, compatibilityDate)],
   });
 }
 
