@@ -8,6 +8,7 @@ import { DurableObject } from "cloudflare:workers";
 import { DEFAULT_TIMEOUT_MS, Dispatcher } from "../src/jobs/runners/dispatcher.ts";
 import { type LogLine, PoolRecord } from "../src/jobs/runners/pool-record.ts";
 import { purgeObject } from "../src/jobs/purge-object.ts";
+import { closeLine, type Line, lineOf, RunnerLines } from "../src/jobs/runners/runner-lines.ts";
 import { type RunnerView, runnerView } from "../src/jobs/runners/runner-view.ts";
 import { signTask } from "../src/jobs/runners/sign-task.ts";
 import type { TaskOrder, TaskOutcome, TaskProgress } from "../src/jobs/runners/task-order.ts";
@@ -17,8 +18,6 @@ import { addEvent } from "../src/store/events.ts";
 import {
   CLOSE,
   FromRunner,
-  type FromPool,
-  MAX_MESSAGE_BYTES,
   parseMessage,
   PING,
   PING_MS,
@@ -38,19 +37,9 @@ const RUNNERS_KEPT_MS = 24 * 60 * 60_000;
 /** A runner of an expired token may come back within this time. */
 const GRACE_MS = 10 * 60_000;
 
-/** What a line knows of itself, also after hibernation. */
-interface Line {
-  tokenId: string;
-  /** The service's address as the runner sees it. */
-  origin: string;
-  connectedAt: number;
-  /** Once it has said hello. */
-  runner: string | null;
-}
-
 export class RunnerPool extends DurableObject<Env> {
   readonly #record = new PoolRecord(this.ctx.storage.sql);
-  readonly #sockets = new Map<string, WebSocket>();
+  readonly #lines = new RunnerLines(this.ctx);
   readonly #dispatcher: Dispatcher;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -58,38 +47,24 @@ export class RunnerPool extends DurableObject<Env> {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     this.#dispatcher = new Dispatcher(this.#record, {
       hand: (runner, order, lease) => ctx.waitUntil(this.#hand(runner, order, lease)),
-      send: (runner, message) => this.#send(runner, message),
+      send: (runner, message) => this.#lines.send(runner, message),
       refuse: (runner, reason) =>
-        this.#close(this.#sockets.get(runner), CLOSE.protocolError, reason),
+        closeLine(this.#lines.socket(runner), CLOSE.protocolError, reason),
     });
     // After hibernation the lines are still there: their runners are as they were.
-    for (const socket of ctx.getWebSockets()) {
+    for (const socket of this.#lines.all()) {
       const { runner } = lineOf(socket);
       const row =
         runner === null ? undefined : this.#record.runners().find(({ id }) => id === runner);
       if (!row) continue;
-      this.#sockets.set(row.id, socket);
+      this.#lines.take(row.id, socket);
       this.#dispatcher.resume(row);
     }
   }
 
   /** The upgrade of a runner whose token the route has checked. */
   override async fetch(request: Request): Promise<Response> {
-    const { 0: client, 1: server } = new WebSocketPair();
-    this.ctx.acceptWebSocket(server);
-    const line: Line = {
-      tokenId: request.headers.get("Hone-Token-Id") ?? "",
-      origin: new URL(request.url).origin,
-      connectedAt: Date.now(),
-      runner: null,
-    };
-    server.serializeAttachment(line);
-    const protocol = request.headers.get("Hone-Subprotocol");
-    return new Response(null, {
-      status: 101,
-      webSocket: client,
-      headers: protocol ? { "Sec-WebSocket-Protocol": protocol } : {},
-    });
+    return this.#lines.accept(request);
   }
 
   /** Orders a task; the same id is the same task. */
@@ -142,24 +117,24 @@ export class RunnerPool extends DurableObject<Env> {
 
   /** False when there is no such runner, or it is not connected. */
   async drain(runner: string): Promise<boolean> {
-    if (!this.#sockets.has(runner)) return false;
+    if (!this.#lines.has(runner)) return false;
     this.#dispatcher.drain(runner);
     return true;
   }
 
   /** Ends every line that was opened with the token. */
   async revoke(tokenId: string): Promise<void> {
-    for (const socket of this.ctx.getWebSockets()) {
+    for (const socket of this.#lines.all()) {
       if (lineOf(socket).tokenId !== tokenId) continue;
       this.#gone(socket, false);
-      this.#close(socket, CLOSE.unauthorized, "the token was revoked");
+      closeLine(socket, CLOSE.unauthorized, "the token was revoked");
     }
   }
 
   /** Ends every line and forgets every task. */
   async purge(): Promise<void> {
-    for (const socket of this.ctx.getWebSockets()) {
-      this.#close(socket, CLOSE.unauthorized, "the workspace was deleted");
+    for (const socket of this.#lines.all()) {
+      closeLine(socket, CLOSE.unauthorized, "the workspace was deleted");
     }
     await purgeObject(this.ctx);
   }
@@ -183,13 +158,13 @@ export class RunnerPool extends DurableObject<Env> {
       if (!(error instanceof RangeError)) throw error;
       if (line.runner !== null) this.#dispatcher.strike(line.runner, undefined, error.message);
       this.#gone(socket, false);
-      this.#close(socket, CLOSE.protocolError, error.message);
+      closeLine(socket, CLOSE.protocolError, error.message);
     }
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
     this.#gone(socket, code !== 1000);
-    this.#close(socket, 1000, "");
+    closeLine(socket, 1000, "");
     await this.#watch();
   }
 
@@ -201,14 +176,14 @@ export class RunnerPool extends DurableObject<Env> {
   /** Looks after the leases, and rings again while there are any. */
   override async alarm(): Promise<void> {
     const now = Date.now();
-    for (const [runner, socket] of this.#sockets) {
+    for (const [runner, socket] of this.#lines.entries()) {
       if (now - this.#seenAt(runner) < SILENCE_MS) continue;
       this.#gone(socket, true);
-      this.#close(socket, CLOSE.silent, "no ping for too long");
+      closeLine(socket, CLOSE.silent, "no ping for too long");
     }
     for (const task of this.#dispatcher.leased) {
       const { runner, leasedAt, order } = task;
-      const there = runner !== null && this.#sockets.has(runner);
+      const there = runner !== null && this.#lines.has(runner);
       const timeout = order.timeoutMs ?? DEFAULT_TIMEOUT_MS;
       if (now - leasedAt > timeout) this.#dispatcher.expire(task, `no result within ${timeout} ms`);
       else if (!there && now - this.#seenAt(runner ?? "") > RETURN_MS) {
@@ -216,32 +191,27 @@ export class RunnerPool extends DurableObject<Env> {
       }
     }
     this.#record.deleteTasksFinishedBefore(now - KEPT_MS);
-    if (this.#sockets.size === 0) this.#record.deleteRunnersSeenBefore(now - RUNNERS_KEPT_MS);
+    if (this.#lines.size === 0) this.#record.deleteRunnersSeenBefore(now - RUNNERS_KEPT_MS);
     await this.#watch();
   }
 
   #hello(
     socket: WebSocket,
-    line: Line,
+    { tokenId }: Line,
     { version, session, info, working }: Extract<FromRunner, { type: "hello" }>,
   ): void {
     if (!PROTOCOL_VERSIONS.includes(version)) {
       const spoken = PROTOCOL_VERSIONS.join(", ");
       const reason = `version ${version} of the protocol is not spoken here; update the runner (${spoken})`;
-      return this.#close(socket, CLOSE.refused, reason);
+      return closeLine(socket, CLOSE.refused, reason);
     }
-    const joined = this.#dispatcher.join(session, line.tokenId, info, working);
+    const joined = this.#dispatcher.join(session, tokenId, info, working);
     const runner = joined.id;
-    const before = this.#sockets.get(runner);
-    if (before && before !== socket) {
-      before.serializeAttachment({ ...lineOf(before), runner: null } satisfies Line);
-      this.#close(before, CLOSE.replaced, "this runner connected again");
-    }
-    this.#sockets.set(runner, socket);
-    socket.serializeAttachment({ ...line, runner } satisfies Line);
-    this.#send(runner, { type: "welcome", runner, version });
+    const before = this.#lines.take(runner, socket);
+    if (before) closeLine(before, CLOSE.replaced, "this runner connected again");
+    this.#lines.send(runner, { type: "welcome", runner, version });
     if (working && !joined.holds) {
-      this.#send(runner, { type: "stop", ...working, reason: "the lease is over" });
+      this.#lines.send(runner, { type: "stop", ...working, reason: "the lease is over" });
     }
   }
 
@@ -268,25 +238,18 @@ export class RunnerPool extends DurableObject<Env> {
   }
 
   async #hand(runner: string, order: TaskOrder, lease: number): Promise<void> {
-    const socket = this.#sockets.get(runner);
+    const socket = this.#lines.socket(runner);
     if (!socket) return;
     const { origin } = lineOf(socket);
     const task = await signTask(this.env, order, { runner, lease, origin });
-    this.#send(runner, { type: "task", task });
-  }
-
-  #send(runner: string, message: FromPool): void {
-    const text = JSON.stringify(message);
-    if (text.length > MAX_MESSAGE_BYTES) throw new Error(`runner: ${message.type} is too long`);
-    this.#sockets.get(runner)?.send(text);
+    this.#lines.send(runner, { type: "task", task });
   }
 
   #gone(socket: WebSocket, mayReturn: boolean): void {
-    const line = lineOf(socket);
-    if (line.runner === null || this.#sockets.get(line.runner) !== socket) return;
-    this.#sockets.delete(line.runner);
-    this.#dispatcher.leave(line.runner, mayReturn);
-    if (mayReturn) this.ctx.waitUntil(this.#tellLost(line.runner));
+    const runner = this.#lines.lose(socket);
+    if (runner === undefined) return;
+    this.#dispatcher.leave(runner, mayReturn);
+    if (mayReturn) this.ctx.waitUntil(this.#tellLost(runner));
   }
 
   async #tellLost(runner: string): Promise<void> {
@@ -297,20 +260,8 @@ export class RunnerPool extends DurableObject<Env> {
     await pokeEvents(this.env, { workspace });
   }
 
-  #close(socket: WebSocket | undefined, code: number, reason: string): void {
-    try {
-      // RFC 6455: a reason has at most 123 bytes.
-      socket?.close(code, reason.slice(0, 120));
-    } catch {
-      // It is closed already.
-    }
-  }
-
   #seenAt(runner: string): number {
-    const socket = this.#sockets.get(runner);
-    if (!socket) return this.#record.runner(runner)?.seenAt ?? 0;
-    const ponged = this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
-    return Math.max(ponged, lineOf(socket).connectedAt);
+    return this.#lines.heardAt(runner) ?? this.#record.runner(runner)?.seenAt ?? 0;
   }
 
   async #watch(): Promise<void> {
@@ -319,8 +270,4 @@ export class RunnerPool extends DurableObject<Env> {
       await this.ctx.storage.setAlarm(Date.now() + CHECK_MS);
     }
   }
-}
-
-function lineOf(socket: WebSocket): Line {
-  return socket.deserializeAttachment() as Line;
 }

@@ -1,6 +1,6 @@
 /** @file A runner as the API shows it. */
 import type { RunnerInfo } from "../../runner/protocol.ts";
-import type { LiveRunner } from "./dispatcher.ts";
+import type { LiveRunner } from "./live-runners.ts";
 import type { RunnerRow } from "./pool-record.ts";
 
 export interface RunnerView {
