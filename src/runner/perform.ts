@@ -1,7 +1,7 @@
 /** @file One program for each kind of task; the edge, a page and a host run the same ones. */
 import type { Device } from "./device.ts";
 import type { TaskKind } from "./protocol.ts";
-import type { Perform } from "./runner.ts";
+import type { Perform } from "./task-kit.ts";
 import { benchmark } from "./tasks/benchmark.ts";
 import { calibrate } from "./tasks/calibrate.ts";
 import { evaluate } from "./tasks/evaluate.ts";

@@ -2,9 +2,8 @@
  * @file What a runner does, in a page and in Node alike: connects, works on one task at a time, comes back when the
  * line breaks, ends when it is told to.
  */
+import { readBlob, writeBlob } from "./blobs.ts";
 import {
-  type BlobSource,
-  type BlobTarget,
   CLOSE,
   FromPool,
   type FromRunner,
@@ -16,26 +15,7 @@ import {
   type RunnerInfo,
   type Task,
 } from "./protocol.ts";
-
-/** What a task's program works with. */
-export interface TaskKit {
-  signal: AbortSignal;
-  onProgress(fraction: number, doing: string): void;
-  /** The bytes of a source, or of a range of it; whole sources are checked against their SHA-256. */
-  read(
-    source: BlobSource,
-    range?: { start: number; end: number },
-  ): Promise<Uint8Array<ArrayBuffer>>;
-  write(target: BlobTarget, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-}
-
-/** @throws TaskFault for what any runner would fail at; anything else is taken for this runner's fault */
-export type Perform = (task: Task, kit: TaskKit) => Promise<Record<string, unknown>>;
-
-/** The task is at fault: it fails on every runner. */
-export class TaskFault extends Error {
-  override readonly name = "TaskFault";
-}
+import { type Perform, TaskFault, type TaskKit } from "./task-kit.ts";
 
 export interface RunnerStatus {
   state: "connecting" | "idle" | "working" | "finishing" | "ended";
@@ -294,40 +274,4 @@ export class Runner {
 
 function holder({ task: { id, lease } }: Work) {
   return { task: id, lease };
-}
-
-async function readBlob(
-  { url, bytes, sha256 }: BlobSource,
-  range: { start: number; end: number } | undefined,
-  signal: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const headers = range ? { Range: `bytes=${range.start}-${range.end - 1}` } : {};
-  const response = await fetch(url, { headers, signal });
-  if (!response.ok) throw new Error(`a source answered ${response.status}`);
-  const read = new Uint8Array(await response.arrayBuffer());
-  const expected = range ? range.end - range.start : bytes;
-  if (read.length !== expected) {
-    throw new Error(`a source gave ${read.length} bytes, ${expected} were asked for`);
-  }
-  if (!range && (await sha256Hex(read)) !== sha256) {
-    throw new Error("a source's bytes do not have their SHA-256");
-  }
-  return read;
-}
-
-async function writeBlob(
-  { url, max_bytes }: BlobTarget,
-  bytes: Uint8Array<ArrayBuffer>,
-  signal: AbortSignal,
-): Promise<void> {
-  if (bytes.length > max_bytes) {
-    throw new TaskFault(`a result has ${bytes.length} bytes, ${max_bytes} may be put`);
-  }
-  const response = await fetch(url, { method: "PUT", body: bytes, signal });
-  if (!response.ok) throw new Error(`a target answered ${response.status}`);
-}
-
-async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -5,7 +5,7 @@ import { MemorySource } from "../../onnx/source.ts";
 import { SyntheticInputs } from "../../verify/synthetic.ts";
 import type { HostTensor, Runtime } from "../../runtime/runtime.ts";
 import type { TaskProgram } from "../perform.ts";
-import { TaskFault } from "../runner.ts";
+import { TaskFault } from "../task-kit.ts";
 import { readSpec, requireSource } from "./spec.ts";
 
 export const BenchmarkSpec = z.object({

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { elements } from "../../verify/elements.ts";
 import type { TaskProgram } from "../perform.ts";
-import { TaskFault } from "../runner.ts";
+import { TaskFault } from "../task-kit.ts";
 import { batches, RowsSpec } from "./rows.ts";
 import { readSpec, requireSource } from "./spec.ts";
 

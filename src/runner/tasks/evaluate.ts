@@ -5,7 +5,7 @@
 import { z } from "zod";
 import type { HostTensor } from "../../runtime/runtime.ts";
 import type { TaskProgram } from "../perform.ts";
-import { TaskFault } from "../runner.ts";
+import { TaskFault } from "../task-kit.ts";
 import { batches, RowsSpec } from "./rows.ts";
 import { readSpec, requireSource } from "./spec.ts";
 

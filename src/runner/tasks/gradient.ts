@@ -28,7 +28,7 @@ import {
 import { openLine } from "../line.ts";
 import type { TaskProgram } from "../perform.ts";
 import type { Task } from "../protocol.ts";
-import { TaskFault, type TaskKit } from "../runner.ts";
+import { TaskFault, type TaskKit } from "../task-kit.ts";
 import { readSpec, requireSource } from "./spec.ts";
 
 export const GradientSpec = z.object({

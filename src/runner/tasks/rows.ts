@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DataType, elementCount, rawByteLength } from "../../onnx/data-type.ts";
 import type { HostTensor } from "../../runtime/runtime.ts";
 import type { Task } from "../protocol.ts";
-import type { TaskKit } from "../runner.ts";
+import type { TaskKit } from "../task-kit.ts";
 import { requireSource } from "./spec.ts";
 
 /** One model input, and the source whose rows feed it. */

@@ -1,7 +1,7 @@
 /** @file Reading a task's spec: what does not fit is the task's fault. */
 import type { z } from "zod";
 import type { BlobSource, Task } from "../protocol.ts";
-import { TaskFault } from "../runner.ts";
+import { TaskFault } from "../task-kit.ts";
 
 export function readSpec<T>(schema: z.ZodType<T>, task: Task): T {
   const parsed = schema.safeParse(task.spec);

@@ -1,5 +1,7 @@
 /** @file The programs of the tasks that read rows, against figures worked out here; natively and in wasm. */
 import { describe, expect, it } from "vitest";
+import { MemoryRows } from "../../../src/data/rows.ts";
+import { splitRows } from "../../../src/data/split.ts";
 import { makeNode } from "../../../src/graph/build.ts";
 import { DataType } from "../../../src/onnx/data-type.ts";
 import type { Model } from "../../../src/onnx/model.ts";
@@ -7,7 +9,7 @@ import { modelBytes } from "../../../src/onnx/write-model.ts";
 import { performOn } from "../../../src/runner/perform.ts";
 import type { Task } from "../../../src/runner/protocol.ts";
 import { RESULTS } from "../../../src/runner/results.ts";
-import { TaskFault, type TaskKit } from "../../../src/runner/runner.ts";
+import { TaskFault, type TaskKit } from "../../../src/runner/task-kit.ts";
 import { nodeRuntime } from "../../../src/runtime/node.ts";
 import { model, uniform, valueInfo } from "../runtime/models.ts";
 import { nativeRuntime } from "../runtime/native.ts";
@@ -18,7 +20,6 @@ const rows = uniform(ROWS * WIDTH, 2, 1);
 const runtimes = { native: nativeRuntime(), wasm: await nodeRuntime() };
 
 const x = valueInfo("x", DataType.float32, ["batch", WIDTH]);
-const scalar = (name: string) => valueInfo(name, DataType.float32, []);
 
 /** y = |x| · x, so that both signs and sizes matter. */
 const signed = model(
@@ -27,23 +28,39 @@ const signed = model(
   [valueInfo("y", DataType.float32, ["batch", WIDTH])],
 );
 
-/** The loss is the mean of x, `correct` counts what is above zero. */
-const judged = model(
-  [
-    makeNode("ReduceMean", ["x"], ["m"]),
-    makeNode("Squeeze", ["m"], ["hone.loss"]),
-    makeNode("Sign", ["x"], ["s"]),
-    makeNode("Relu", ["s"], ["p"]),
-    makeNode("ReduceSum", ["p"], ["n"]),
-    makeNode("Squeeze", ["n"], ["hone.correct"]),
-    makeNode("Abs", ["x"], ["a"]),
-    makeNode("Sign", ["a"], ["ones"]),
-    makeNode("ReduceSum", ["ones"], ["k"]),
-    makeNode("Squeeze", ["k"], ["hone.count"]),
-  ],
-  [x],
-  [scalar("hone.loss"), scalar("hone.correct"), scalar("hone.count")],
+/** The same for four rows at once and no other number. */
+const fixed = model(
+  [makeNode("Abs", ["x"], ["a"]), makeNode("Mul", ["a", "x"], ["y"])],
+  [valueInfo("x", DataType.float32, [4, WIDTH])],
+  [valueInfo("y", DataType.float32, [4, WIDTH])],
 );
+
+const folded = model(
+  [makeNode("ReduceMean", ["x"], ["y"])],
+  [x],
+  [valueInfo("y", DataType.float32, [1, 1])],
+);
+
+const labels = Array.from({ length: ROWS }, (_, row) => BigInt(row % WIDTH));
+const pixels = Uint8Array.from({ length: ROWS * WIDTH }, (_, i) => (i * 37) % 256);
+
+/** Of y, which has the order of x. */
+function best(row: number): number {
+  const own = Array.from(rows.slice(row * WIDTH, (row + 1) * WIDTH));
+  return own.indexOf(Math.max(...own));
+}
+
+const judged = {
+  output: "y",
+  metrics: ["accuracy"],
+  feeds: {
+    x: { source: "x", data_type: DataType.float32, shape: [WIDTH] },
+    "hone.label": { source: "label", data_type: DataType.int64, shape: [] },
+  },
+};
+interface Evaluated {
+  metrics: Record<string, number>;
+}
 
 async function perform(
   runtime: keyof typeof runtimes,
@@ -55,6 +72,8 @@ async function perform(
   const bytes: Record<string, Uint8Array> = {
     model: await modelBytes(graph),
     x: new Uint8Array(values.slice().buffer),
+    pixels,
+    label: new Uint8Array(BigInt64Array.from(labels).buffer),
   };
   const source = (name: string) => ({
     url: name,
@@ -71,7 +90,7 @@ async function perform(
       batch: 4,
       ...spec,
     },
-    sources: { model: source("model"), x: source("x") },
+    sources: Object.fromEntries(Object.keys(bytes).map((name) => [name, source(name)])),
     targets: {},
   };
   const kit: TaskKit = {
@@ -86,18 +105,55 @@ async function perform(
 }
 
 describe.each(["native", "wasm"] as const)("%s", (runtime) => {
-  it("evaluate weighs batches by their count, the last and shorter one too", async () => {
-    const result = await perform(runtime, "evaluate", judged);
-    const mean = rows.reduce((sum, value) => sum + value, 0) / rows.length;
-    const above = rows.filter((value) => value > 0).length / rows.length;
-    expect(result).toMatchObject({ backend: "cpu", rows: ROWS });
-    expect(result).toHaveProperty("loss", expect.closeTo(mean, 6));
-    expect(result).toHaveProperty("accuracy", expect.closeTo(above, 6));
+  it("evaluate judges every row once, the last and shorter batch's too", async () => {
+    const right = labels.filter((label, row) => best(row) === Number(label)).length;
+    expect(right).toBeGreaterThan(0);
+    expect(await perform(runtime, "evaluate", signed, judged)).toEqual({
+      backend: "cpu",
+      rows: ROWS,
+      metrics: { accuracy: expect.closeTo(right / ROWS, 6) },
+    });
   });
 
-  it("evaluate says nothing of a loss or a share that the model does not give", async () => {
-    const result = await perform(runtime, "evaluate", signed);
-    expect(result).toMatchObject({ loss: null, accuracy: null });
+  it("a model of fixed batch size gets the last batch filled up, and those rows do not count", async () => {
+    const spec = { ...judged, pad: true };
+    expect(await perform(runtime, "evaluate", fixed, spec)).toEqual(
+      await perform(runtime, "evaluate", signed, judged),
+    );
+  });
+
+  it("rows are fed in the input's type, multiplied by the scale", async () => {
+    const feed = {
+      source: "pixels",
+      data_type: DataType.uint8,
+      shape: [WIDTH],
+      as: DataType.float32,
+      scale: 1 / 255,
+    };
+    const { feeds, ...rest } = judged;
+    const spec = { ...rest, metrics: ["mse"], feeds: { ...feeds, x: feed, "hone.label": feed } };
+    const { metrics } = (await perform(runtime, "evaluate", signed, spec)) as Evaluated;
+    const squares = Array.from(pixels, (pixel) => ((pixel / 255) ** 2 - pixel / 255) ** 2);
+    expect(metrics["mse"]).toBeCloseTo(squares.reduce((a, b) => a + b) / squares.length, 6);
+  });
+
+  it("a split's rows are those that a training would measure on", async () => {
+    const split = { of: ROWS, fraction: 0.3, seed: 5 };
+    const source = new MemoryRows(
+      { rows: ROWS, fields: [{ name: "row", dtype: "uint8", shape: [] }] },
+      new Map([["row", Uint8Array.from({ length: ROWS }, (_, row) => row)]]),
+    );
+    const held = await splitRows(source, split.fraction, split.seed).validation.read("row", 0, 3);
+    const right = Array.from(held, (row) => best(row) === Number(labels[row]));
+    const found = await perform(runtime, "evaluate", signed, { ...judged, rows: 3, split });
+    expect(found).toHaveProperty(
+      "metrics.accuracy",
+      expect.closeTo(right.filter(Boolean).length / 3, 6),
+    );
+  });
+
+  it("an output that has not one row for each of the batch is the task's fault", async () => {
+    await expect(perform(runtime, "evaluate", folded, judged)).rejects.toThrow(/one row for each/);
   });
 
   it("calibrate finds the range of every output, and counts its values by steps of it", async () => {
@@ -124,16 +180,18 @@ describe.each(["native", "wasm"] as const)("%s", (runtime) => {
   it("NaN is the task's fault, in a loss and in a range", async () => {
     const broken = rows.slice();
     broken[5] = NaN;
-    for (const [kind, graph] of [
-      ["evaluate", judged],
-      ["calibrate", signed],
+    for (const [kind, spec] of [
+      ["evaluate", { ...judged, metrics: ["cross_entropy"] }],
+      ["calibrate", {}],
     ] as const) {
-      await expect(perform(runtime, kind, graph, {}, broken)).rejects.toThrow(TaskFault);
+      await expect(perform(runtime, kind, signed, spec, broken)).rejects.toThrow(TaskFault);
     }
   });
 
   it("a spec that does not fit is the task's fault, and names the field", async () => {
-    await expect(perform(runtime, "evaluate", judged, { batch: 0 })).rejects.toThrow(/batch/);
+    await expect(perform(runtime, "evaluate", signed, { ...judged, batch: 0 })).rejects.toThrow(
+      /batch/,
+    );
     const feeds = { x: { source: "none", data_type: 1, shape: [WIDTH] } };
     await expect(perform(runtime, "calibrate", signed, { feeds })).rejects.toThrow(/"none"/);
   });
