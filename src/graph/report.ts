@@ -26,15 +26,30 @@ export interface WeightKept {
   reason: string;
 }
 
+/** An activation that has codes, and how its range became them. */
+export interface ActivationChange {
+  name: string;
+  type: "int8" | "uint8";
+  /** Its range, as calibration found it and as it was adjusted. */
+  low: number;
+  high: number;
+  scale: number;
+  zeroPoint: number;
+  /** The value whose scale and zero point it has, because it only moves that one's elements. */
+  sharedWith: string | null;
+}
+
 export interface PassReport {
   changed: WeightChange[];
   kept: WeightKept[];
+  /** Activations with codes, of static quantization. */
+  activations: ActivationChange[];
   /** Facts about the whole model: opset lifted, domains added, a method that does not apply. */
   notes: string[];
 }
 
 export function emptyReport(): PassReport {
-  return { changed: [], kept: [], notes: [] };
+  return { changed: [], kept: [], activations: [], notes: [] };
 }
 
 /** Joins the reports of passes that ran one after the other. */
@@ -42,6 +57,7 @@ export function joinReports(...reports: PassReport[]): PassReport {
   return {
     changed: reports.flatMap((report) => report.changed),
     kept: reports.flatMap((report) => report.kept),
+    activations: reports.flatMap((report) => report.activations),
     notes: reports.flatMap((report) => report.notes),
   };
 }
