@@ -25,10 +25,8 @@ export const BenchmarkResult = z.strictObject({
 export const EvaluateResult = z.strictObject({
   backend: z.string().max(50),
   rows: count,
-  /** Mean over the rows; null where no loss is defined. */
-  loss: finite.nullable(),
-  /** Share of rows, 0 to 1; null where the task is no classification. */
-  accuracy: finite.min(0).max(1).nullable(),
+  /** By the names that were asked for: shares from 0 to 1, means of losses. */
+  metrics: z.record(z.string().max(50), finite),
 });
 
 /** Ranges of activations over the samples, by value name. */

@@ -13,7 +13,7 @@ import {
 } from "./loss-value.ts";
 
 /** Probabilities are kept this far from 0 and 1, where a model gives them and not logits. */
-const MARGIN = 1e-7;
+export const MARGIN = 1e-7;
 
 /**
  * The mean over all elements. From logits z, which are also found behind a final Sigmoid:

@@ -5,7 +5,7 @@ import type { Emitter } from "../../autodiff/rule.ts";
 import { beforeFinal, type LossContext, refusal, rowSizes } from "./loss-value.ts";
 
 /** Probabilities below it count as it, where a model gives probabilities and not logits. */
-const SMALLEST_PROBABILITY = 1e-7;
+export const SMALLEST_PROBABILITY = 1e-7;
 
 export interface ClassScores {
   /** Its largest entry along `axis` is the predicted class: logits, or probabilities. */
@@ -60,20 +60,30 @@ export function logProbabilities(
   return emitter.emit("Sub", [shifted, emitter.emit("Log", [sum])]);
 }
 
-/**
- * The axis of the classes: the one without which a row of the output has the shape of a row of the
- * label. Where two fit, the last of a sequence's output [N, T, C] and the first of an image's [N, C, H, W].
- * @throws RangeError when none fits
- */
+/** `classAxisOf` of values in a graph. */
 export function classAxis(
   emitter: Emitter,
   output: string,
   label: string,
   asked: number | undefined,
 ): number {
-  const sizes = rowSizes(emitter, output);
+  return classAxisOf(output, rowSizes(emitter, output), rowSizes(emitter, label), asked);
+}
+
+/**
+ * The axis of the classes: the one without which a row of the output has the shape of a row of the
+ * label. Where two fit, the last of a sequence's output [N, T, C] and the first of an image's [N, C, H, W].
+ * @param sizes of a row of the output: axis 1 is the first of them
+ * @param labels of a row of the label
+ * @throws RangeError when none fits
+ */
+export function classAxisOf(
+  output: string,
+  sizes: readonly number[],
+  labels: readonly number[],
+  asked: number | undefined,
+): number {
   const rank = sizes.length + 1;
-  const labels = rowSizes(emitter, label);
   const fits = (axis: number): boolean =>
     sameSizes(
       sizes.filter((_, i) => i !== axis - 1),

@@ -62,6 +62,9 @@ export function distributionAxis(
   output: string,
   asked: number | undefined,
 ): number {
-  const rank = emitter.dims(output).length;
+  return distributionAxisOf(emitter.dims(output).length, asked);
+}
+
+export function distributionAxisOf(rank: number, asked: number | undefined): number {
   return frontAxis(asked ?? (rank <= 3 ? -1 : 1), rank);
 }
