@@ -7,13 +7,14 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { differentiate } from "../src/autodiff/differentiate.ts";
 import { normalise } from "../src/autodiff/normalise.ts";
 import { Arena } from "../src/kernels/arena.ts";
 import { kernelModule } from "../src/kernels/node.ts";
+import { DataType } from "../src/onnx/data-type.ts";
 import { readAll } from "../src/onnx/tensor-data.ts";
 import { modelBytes } from "../src/onnx/write-model.ts";
+import { nativeRuntime } from "../src/runtime/native.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { HostTensor } from "../src/runtime/runtime.ts";
 import { optimizerSettings } from "../src/train/optimizer-options.ts";
@@ -59,54 +60,59 @@ async function parametersOf({ model, parameters }: StepModel): Promise<Parameter
   return all;
 }
 
-interface Batch {
-  x: Float32Array | BigInt64Array;
-  labels: BigInt64Array;
-}
-
-function batchOf({ input, rows, classes }: StepModel): Batch {
+function batchFeeds({ input, rows, classes }: StepModel): Record<string, HostTensor> {
   const next = uniform(3);
   const id = (below: number) => BigInt(Math.floor(((next() + 1) / 2) * below));
   const { ids } = input;
   const count = input.dims.reduce((a, b) => a * b, 1);
+  const x =
+    ids === undefined
+      ? Float32Array.from({ length: count }, next)
+      : BigInt64Array.from({ length: count }, () => id(ids));
+  const labels = BigInt64Array.from({ length: rows }, () => id(classes));
   return {
-    x:
-      ids === undefined
-        ? Float32Array.from({ length: count }, next)
-        : BigInt64Array.from({ length: count }, () => id(ids)),
-    labels: BigInt64Array.from({ length: rows }, () => id(classes)),
+    x: {
+      dataType: ids === undefined ? DataType.float32 : DataType.int64,
+      dims: input.dims,
+      bytes: new Uint8Array(x.buffer),
+    },
+    labels: { dataType: DataType.int64, dims: [rows, 1], bytes: new Uint8Array(labels.buffer) },
   };
 }
 
+const floats = (tensor: HostTensor | undefined): Float32Array =>
+  new Float32Array(
+    (tensor?.bytes.buffer as ArrayBuffer | undefined) ?? new ArrayBuffer(),
+    tensor?.bytes.byteOffset,
+  );
+
+/** As a runner does it: parameters stay with the runtime, gradients are read one by one. */
 async function nativeStep(subject: StepModel): Promise<Step> {
   const { model, gradients } = await gradientModel(subject, "native");
-  const session = await InferenceSession.create(model, {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    logSeverityLevel: 4,
-  });
+  const runtime = nativeRuntime(1);
+  const session = await runtime.loadResident(model);
   const parameters = await parametersOf(subject);
-  const { x, labels } = batchOf(subject);
-  const feeds: Record<string, Tensor> = {
-    x:
-      x instanceof Float32Array
-        ? new Tensor("float32", x, subject.input.dims)
-        : new Tensor("int64", x, subject.input.dims),
-    labels: new Tensor("int64", labels, [subject.rows, 1]),
+  const residents = runtime.allocate([...parameters].map(([name, { dims }]) => ({ name, dims })));
+  const write = (): void => {
+    for (const [name, { values }] of parameters) {
+      residents.write(name, 0, new Uint8Array(values.buffer as ArrayBuffer));
+    }
   };
-  for (const [name, { dims, values }] of parameters) {
-    feeds[name] = new Tensor("float32", values, dims);
-  }
-  const loss = (outputs: InferenceSession.ReturnType): number =>
-    (outputs["loss"]?.data as Float32Array | undefined)?.[0] ?? Number.NaN;
+  write();
+  const feeds = batchFeeds(subject);
+  const run = async (take: (name: string, gradient: Float32Array) => void): Promise<number> => {
+    const outputs = await session.run(feeds, residents);
+    for (const [name, output] of gradients) take(name, floats(await outputs.read(output)));
+    const loss = floats(await outputs.read("loss"))[0] ?? Number.NaN;
+    outputs.dispose();
+    return loss;
+  };
   return {
-    gradient: async () => loss(await session.run(feeds)),
+    gradient: async () => await run(() => undefined),
     step: async () => {
-      const outputs = await session.run(feeds);
-      for (const [name, output] of gradients) {
-        update(parameters, name, outputs[output]?.data as Float32Array);
-      }
-      return loss(outputs);
+      const loss = await run((name, gradient) => update(parameters, name, gradient));
+      write();
+      return loss;
     },
   };
 }
@@ -115,17 +121,10 @@ async function wasmStep(subject: StepModel): Promise<Step> {
   const { model, gradients } = await gradientModel(subject, "wasm");
   const session = await (await nodeRuntime()).load(model);
   const parameters = await parametersOf(subject);
-  const { x, labels } = batchOf(subject);
-  const bytes = (data: Batch["x"]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const feeds: Record<string, HostTensor> = {
-    x: { dataType: x instanceof Float32Array ? 1 : 7, dims: subject.input.dims, bytes: bytes(x) },
-    labels: { dataType: 7, dims: [subject.rows, 1], bytes: bytes(labels) },
-  };
+  const feeds = batchFeeds(subject);
   for (const [name, { dims, values }] of parameters) {
-    feeds[name] = { dataType: 1, dims, bytes: bytes(values) };
+    feeds[name] = { dataType: DataType.float32, dims, bytes: new Uint8Array(values.buffer) };
   }
-  const floats = (tensor: HostTensor | undefined) =>
-    new Float32Array(tensor?.bytes.buffer ?? new ArrayBuffer(), tensor?.bytes.byteOffset);
   return {
     gradient: async () => floats((await session.run(feeds))["loss"])[0] ?? Number.NaN,
     step: async () => {

@@ -9,9 +9,9 @@ export interface ResidentTensors {
 }
 
 export interface ResidentOutputs {
-  /** An output in host memory; to be asked for once. `undefined` where the model has none of this name. */
+  /** An output in host memory until `dispose`; to be asked for once. `undefined` where the model has none of this name. */
   read(name: string): Promise<HostTensor | undefined>;
-  /** Frees what was not read. */
+  /** Frees all, also what was read. */
   dispose(): void;
 }
 
