@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { HoneError, JobError } from "../../sdk/typescript/src/index.ts";
 import { addCompressCommands } from "./compress-command.ts";
 import { addDatasetCommands } from "./datasets-command.ts";
+import { addEvaluateCommand } from "./evaluate-command.ts";
 import { addInspectCommand } from "./inspect-command.ts";
 import { addRunnerCommand } from "./runner-command.ts";
 import { addTrainCommand } from "./train-command.ts";
@@ -16,6 +17,7 @@ addInspectCommand(program);
 addRunnerCommand(program);
 addDatasetCommands(program);
 addTrainCommand(program);
+addEvaluateCommand(program);
 
 try {
   await program.parseAsync();

@@ -4,6 +4,7 @@ import { MODES } from "../jobs/training/training-order.ts";
 import { LOSSES } from "../train/losses/loss-options.ts";
 import { OPTIMIZERS, SCHEDULES } from "../train/optimizer-options.ts";
 import { withService } from "./connection.ts";
+import { given, inputField, namedOption } from "./data-flags.ts";
 import { trainFile, type TrainedFile, type TrainingOptions } from "./train-file.ts";
 import { bytes, table } from "./table.ts";
 
@@ -102,33 +103,11 @@ function trainingOptions(flags: TrainFlags): TrainingOptions {
     checkpoint_every: flags.checkpointEvery,
     ...Object.fromEntries((flags.option ?? []).map(namedOption)),
   };
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as TrainingOptions;
-}
-
-/** `x=image` or `x=image*0.0039`. */
-function inputField(text: string): [string, unknown] {
-  const match = /^([^=]+)=(.+?)(?:\*([\d.eE+-]+))?$/.exec(text);
-  if (!match?.[1] || !match[2])
-    throw new Error(`--input ${text} is not input=field or input=field*scale`);
-  const [, input, field, scale] = match;
-  return [input, scale === undefined ? field : { field, scale: Number(scale) }];
+  return given(options) as TrainingOptions;
 }
 
 function validationOf(text: string): { fraction: number } | { dataset: string } {
   return /^[\d.]+$/.test(text) ? { fraction: Number(text) } : { dataset: text };
-}
-
-/** `clip_norm=1`; a value that is no JSON is text. */
-function namedOption(text: string): [string, unknown] {
-  const at = text.indexOf("=");
-  if (at < 1) throw new Error(`-O ${text} is not name=value`);
-  const value = text.slice(at + 1);
-  try {
-    return [text.slice(0, at), JSON.parse(value)];
-  } catch {
-    return [text.slice(0, at), value];
-  }
 }
 
 function summary({ job, byteLength, seconds }: TrainedFile, output: string): string {

@@ -1,9 +1,7 @@
 /** @file One training through the service: model and data up, the job followed as it runs, the result down. */
-import { openAsBlob } from "node:fs";
-import { basename } from "node:path";
 import type { Hone, TrainingJob, TrainingRequest } from "../../sdk/typescript/src/index.ts";
 import { fetchModel } from "./compress-file.ts";
-import { localModel } from "./local-model.ts";
+import { datasetId, modelId } from "./data-flags.ts";
 import { ProgressBar } from "./progress.ts";
 import { bytes } from "./table.ts";
 
@@ -13,7 +11,7 @@ type EpochMetrics = TrainingJob["metrics"][number];
 export type TrainingOptions = Omit<TrainingRequest, "model" | "dataset">;
 
 export interface TrainFileOptions {
-  /** An ONNX file. */
+  /** An ONNX file, or the id of a stored model. */
   model: string;
   /** A file with rows, or the id of a stored dataset. */
   data: string;
@@ -38,16 +36,12 @@ export async function trainFile(
 ): Promise<TrainedFile> {
   const bar = new ProgressBar("train");
   try {
-    const { files } = await localModel(model);
-    const stored = await hone.models.upload(files, {
-      name: basename(model),
-      onProgress: (sent, total) => bar.update(sent / total, "sending the model"),
-    });
+    const stored = await modelId(hone, model, bar);
     const dataset = await datasetId(hone, data, bar);
     const start = performance.now();
     const job = await followTraining(
       hone,
-      await hone.trainingJobs.create({ ...options, model: stored.id, dataset }),
+      await hone.trainingJobs.create({ ...options, model: stored, dataset }),
       bar,
     );
     const seconds = (performance.now() - start) / 1000;
@@ -58,13 +52,6 @@ export async function trainFile(
   } finally {
     bar.clear();
   }
-}
-
-async function datasetId(hone: Hone, data: string, bar: ProgressBar): Promise<string> {
-  if (/^dataset_\w+$/.test(data)) return data;
-  bar.update(undefined, "sending the data");
-  const { id } = await hone.datasets.create(await openAsBlob(data), { name: basename(data) });
-  return id;
 }
 
 /** Follows a job to its end: a bar with loss and speed, and a line an epoch. */

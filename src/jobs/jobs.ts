@@ -25,6 +25,7 @@ export function jobObject(env: Env, { id, operation }: Pick<JobView, "id" | "ope
     train: env.TRAINING_JOBS,
     benchmark: env.MEASUREMENT_JOBS,
     verify: env.MEASUREMENT_JOBS,
+    evaluate: env.MEASUREMENT_JOBS,
     optimize: env.OPTIMIZE_JOBS,
   };
   const namespace = operation in classes ? classes[operation as keyof typeof classes] : env.JOBS;

@@ -105,6 +105,8 @@ const TrainingJob = z
   })
   .openapi("TrainingJob");
 
+const MEASURED = [RESULTS.benchmark, RESULTS.verify, RESULTS.evaluate] as const;
+
 const MeasurementJob = z
   .object({
     ...common,
@@ -115,7 +117,7 @@ const MeasurementJob = z
       .string()
       .nullable()
       .openapi({ description: "Where it is done: `edge`, `runner`, at the end the runner's id." }),
-    result: z.union([RESULTS.benchmark, RESULTS.verify, z.null()]),
+    result: z.union([...MEASURED, z.null()]),
   })
   .openapi("MeasurementJob");
 
@@ -130,7 +132,7 @@ const StepResult = z
     cached: z.boolean().openapi({
       description: "The same step on the same bytes was done before, or was being done.",
     }),
-    measured: z.union([RESULTS.benchmark, RESULTS.verify, z.null()]),
+    measured: z.union([...MEASURED, z.null()]),
   })
   .openapi("RecipeStepResult");
 

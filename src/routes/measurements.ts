@@ -1,24 +1,15 @@
-/** @file /v1/models/{id}/benchmark and /verify: how fast and how close a stored model is, on a runner or in the Worker. */
+/** @file /v1/models/{id}/benchmark, /verify and /evaluate: how fast, how close and how good a stored model is. */
 import { createRoute, z } from "@hono/zod-openapi";
-import { EXECUTORS, type MeasurementKind } from "../jobs/measure/measurement.ts";
+import type { JobView } from "../jobs/job-view.ts";
+import { orderEvaluation } from "../jobs/measure/order-evaluation.ts";
 import { orderMeasurement } from "../jobs/measure/order-measurement.ts";
-import { Backend } from "../runner/protocol.ts";
 import { sha256Hex } from "../store/id.ts";
 import { type AppContext, createRouter } from "./context.ts";
+import { Evaluate, place } from "./evaluate-options.ts";
 import { idempotent } from "./idempotency.ts";
 import { requireModel } from "./models.ts";
 import { jobAnswers, JobHeaders, waitFor } from "./prefer-wait.ts";
 import { idParam, problems } from "./schemas.ts";
-
-const place = {
-  executor: z.enum(EXECUTORS).default("auto").openapi({
-    description: "`auto`: a runner that has what it takes, else the Worker (small models).",
-  }),
-  backend: Backend.optional().openapi({
-    description: "Only there. `wasm` is what the Worker has.",
-    example: "webgpu",
-  }),
-};
 
 export const Benchmark = z
   .strictObject({
@@ -41,7 +32,7 @@ export const Verify = z
   })
   .openapi("VerifyRequest");
 
-function route<Name extends "benchmark" | "verify", S extends z.ZodType>(
+function route<Name extends "benchmark" | "verify" | "evaluate", S extends z.ZodType>(
   name: Name,
   schema: S,
   summary: string,
@@ -79,27 +70,65 @@ const verify = route(
   "Loads and runs both, on the device that is asked for: per-output cosine, SQNR and largest error.",
 );
 
+const evaluate = route(
+  "evaluate",
+  Evaluate,
+  "Measure a model on a dataset",
+  "Runs the model on each row and holds its output against the label, on a runner or in the Worker; figures of one " +
+    "model and dataset differ between them by less than 0.001 in losses, and in shares where scores are nearly equal. " +
+    "Model, rows and metrics are checked against each other before the job is accepted.",
+);
+
 export const measurements = createRouter()
   .openapi(benchmark, async (c) => {
     const options = c.req.valid("json");
-    return await order(c, "benchmark", c.req.valid("param").id, options, { runs: options.runs });
+    const { runs, ...named } = options;
+    return await measure(c, c.req.valid("param").id, options, (modelId) =>
+      orderMeasurement(c.env, c.get("workspace"), {
+        ...compared(named, modelId),
+        kind: "benchmark",
+        spec: { runs },
+        options,
+      }),
+    );
   })
-  .openapi(verify, async (c) =>
-    order(c, "verify", c.req.valid("param").id, c.req.valid("json"), {}),
-  );
+  .openapi(verify, async (c) => {
+    const options = c.req.valid("json");
+    return await measure(c, c.req.valid("param").id, options, (modelId) =>
+      orderMeasurement(c.env, c.get("workspace"), {
+        ...compared(options, modelId),
+        kind: "verify",
+        spec: {},
+        options,
+      }),
+    );
+  })
+  .openapi(evaluate, async (c) => {
+    const options = c.req.valid("json");
+    return await measure(c, c.req.valid("param").id, options, (modelId) =>
+      orderEvaluation(c.env, c.get("workspace"), modelId, options),
+    );
+  });
 
-/** @param spec what the kind's program reads */
-async function order(
+function compared(
+  {
+    executor,
+    backend,
+    original,
+  }: Pick<z.infer<typeof Benchmark>, "executor" | "backend" | "original">,
+  modelId: string,
+) {
+  return { modelId, originalId: original, executor, backend };
+}
+
+async function measure(
   c: AppContext,
-  kind: MeasurementKind,
   id: string,
-  options: z.infer<typeof Benchmark> | z.infer<typeof Verify>,
-  spec: Record<string, unknown>,
+  options: Record<string, unknown>,
+  order: (modelId: string) => Promise<JobView>,
 ) {
   const { id: modelId } = await requireModel(c, id);
-  const { executor, backend, original: originalId } = options;
-  return await idempotent(c, await sha256Hex(JSON.stringify(options)), async () => {
-    const wanted = { kind, modelId, originalId, executor, backend, spec, options };
-    return await waitFor(c, await orderMeasurement(c.env, c.get("workspace"), wanted));
-  });
+  return await idempotent(c, await sha256Hex(JSON.stringify(options)), async () =>
+    waitFor(c, await order(modelId)),
+  );
 }

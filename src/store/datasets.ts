@@ -65,12 +65,12 @@ export async function findDataset(
   return row ? fromRow(row) : undefined;
 }
 
-/** The dataset's rows by range. */
-export async function openDataset(
+/** A dataset with its fields' objects in R2, by name. */
+export async function findFields(
   env: Env,
   workspace: string,
   id: string,
-): Promise<DatasetRows | undefined> {
+): Promise<{ dataset: StoredDataset; keys: ReadonlyMap<string, string> } | undefined> {
   const dataset = await findDataset(env.DB, workspace, id);
   if (!dataset) return undefined;
   const { results } = await env.DB.prepare(
@@ -78,8 +78,19 @@ export async function openDataset(
   )
     .bind(id)
     .all<{ name: string; key: string }>();
-  const keys = new Map(results.map(({ name, key }) => [name, key]));
-  return new DatasetRows(env.BLOBS, { fields: dataset.fields, rows: dataset.rows }, keys);
+  return { dataset, keys: new Map(results.map(({ name, key }) => [name, key])) };
+}
+
+/** The dataset's rows by range. */
+export async function openDataset(
+  env: Env,
+  workspace: string,
+  id: string,
+): Promise<DatasetRows | undefined> {
+  const found = await findFields(env, workspace, id);
+  if (!found) return undefined;
+  const { fields, rows } = found.dataset;
+  return new DatasetRows(env.BLOBS, { fields, rows }, found.keys);
 }
 
 /**

@@ -227,6 +227,15 @@ MeasurementJobResult1 = TypedDict(
     },
 )
 
+MeasurementJobResult2 = TypedDict(
+    "MeasurementJobResult2",
+    {
+        "backend": "str",
+        "rows": "int",
+        "metrics": "dict[str, float]",
+    },
+)
+
 MeasurementJob = TypedDict(
     "MeasurementJob",
     {
@@ -239,11 +248,11 @@ MeasurementJob = TypedDict(
         "created_at": "int",
         "started_at": "Union[int, None]",
         "finished_at": "Union[int, None]",
-        "operation": "Literal[\"benchmark\", \"verify\"]",
+        "operation": "Literal[\"benchmark\", \"verify\", \"evaluate\"]",
         "progress": "MeasurementJobProgress",
         "attempts": "int",
         "executor": "Union[str, None]",
-        "result": "Union[MeasurementJobResult, MeasurementJobResult1, None]",
+        "result": "Union[MeasurementJobResult, MeasurementJobResult1, MeasurementJobResult2, None]",
     },
 )
 
@@ -276,6 +285,24 @@ OptimizeJobProgress = TypedDict(
     },
 )
 
+OptimizeJobResultLinksFilesItem = TypedDict(
+    "OptimizeJobResultLinksFilesItem",
+    {
+        "file": "str",
+        "bytes": "int",
+        "sha256": "str",
+        "place": "str",
+    },
+)
+
+OptimizeJobResultLinks = TypedDict(
+    "OptimizeJobResultLinks",
+    {
+        "expires_at": "int",
+        "files": "list[OptimizeJobResultLinksFilesItem]",
+    },
+)
+
 OptimizeJobResult = TypedDict(
     "OptimizeJobResult",
     {
@@ -285,6 +312,7 @@ OptimizeJobResult = TypedDict(
         "ratio": "float",
         "steps": "list[RecipeStepResult]",
         "lineage": "list[str]",
+        "links": NotRequired["OptimizeJobResultLinks"],
     },
 )
 
@@ -363,6 +391,15 @@ RecipeStepResultMeasured1 = TypedDict(
     },
 )
 
+RecipeStepResultMeasured2 = TypedDict(
+    "RecipeStepResultMeasured2",
+    {
+        "backend": "str",
+        "rows": "int",
+        "metrics": "dict[str, float]",
+    },
+)
+
 RecipeStepResult = TypedDict(
     "RecipeStepResult",
     {
@@ -373,7 +410,7 @@ RecipeStepResult = TypedDict(
         "bytes": "int",
         "ms": "int",
         "cached": "bool",
-        "measured": "Union[RecipeStepResultMeasured, RecipeStepResultMeasured1, None]",
+        "measured": "Union[RecipeStepResultMeasured, RecipeStepResultMeasured1, RecipeStepResultMeasured2, None]",
     },
 )
 
@@ -655,6 +692,42 @@ VerifyRequest = TypedDict(
         "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
         "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
         "original": "str",
+    },
+)
+
+EvaluateRequestInputsValue1 = TypedDict(
+    "EvaluateRequestInputsValue1",
+    {
+        "field": "str",
+        "scale": NotRequired["float"],
+    },
+)
+
+EvaluateRequestSplit = TypedDict(
+    "EvaluateRequestSplit",
+    {
+        "fraction": "float",
+        "seed": NotRequired["int"],
+    },
+)
+
+EvaluateRequest = TypedDict(
+    "EvaluateRequest",
+    {
+        "dataset": "str",
+        "inputs": NotRequired["dict[str, Union[str, EvaluateRequestInputsValue1]]"],
+        "label": NotRequired["str"],
+        "output": NotRequired["str"],
+        "from_logits": NotRequired["bool"],
+        "class_axis": NotRequired["int"],
+        "ignore_index": NotRequired["int"],
+        "delta": NotRequired["float"],
+        "batch_size": NotRequired["int"],
+        "split": NotRequired["EvaluateRequestSplit"],
+        "limit": NotRequired["int"],
+        "metrics": NotRequired["list[str]"],
+        "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
+        "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
     },
 )
 
@@ -983,6 +1056,30 @@ HookDeliver = TypedDict(
     },
 )
 
+HookDeliver1 = TypedDict(
+    "HookDeliver1",
+    {
+        "to": "Literal[\"signed_url\"]",
+        "expires_in_s": NotRequired["int"],
+    },
+)
+
+HookDeliver2 = TypedDict(
+    "HookDeliver2",
+    {
+        "to": "Literal[\"r2\"]",
+        "prefix": "str",
+    },
+)
+
+HookDeliver3 = TypedDict(
+    "HookDeliver3",
+    {
+        "to": "Literal[\"http_put\"]",
+        "url": "str",
+    },
+)
+
 Hook = TypedDict(
     "Hook",
     {
@@ -990,12 +1087,12 @@ Hook = TypedDict(
         "object": "Literal[\"hook\"]",
         "url": "str",
         "name": NotRequired["str"],
-        "source": "Literal[\"standard\", \"github\", \"huggingface\"]",
+        "source": "Literal[\"standard\", \"github\", \"huggingface\", \"r2\"]",
         "filter": NotRequired["HookFilter"],
         "model": NotRequired["HookModel"],
         "recipe": NotRequired["str"],
         "steps": NotRequired["list[RecipeStep]"],
-        "deliver": NotRequired["HookDeliver"],
+        "deliver": NotRequired["Union[HookDeliver, HookDeliver1, HookDeliver2, HookDeliver3]"],
         "created_at": "int",
     },
 )
@@ -1025,16 +1122,40 @@ NewHookRequestDeliver = TypedDict(
     },
 )
 
+NewHookRequestDeliver1 = TypedDict(
+    "NewHookRequestDeliver1",
+    {
+        "to": "Literal[\"signed_url\"]",
+        "expires_in_s": NotRequired["int"],
+    },
+)
+
+NewHookRequestDeliver2 = TypedDict(
+    "NewHookRequestDeliver2",
+    {
+        "to": "Literal[\"r2\"]",
+        "prefix": "str",
+    },
+)
+
+NewHookRequestDeliver3 = TypedDict(
+    "NewHookRequestDeliver3",
+    {
+        "to": "Literal[\"http_put\"]",
+        "url": "str",
+    },
+)
+
 NewHookRequest = TypedDict(
     "NewHookRequest",
     {
         "name": NotRequired["str"],
-        "source": "Literal[\"standard\", \"github\", \"huggingface\"]",
+        "source": "Literal[\"standard\", \"github\", \"huggingface\", \"r2\"]",
         "filter": NotRequired["NewHookRequestFilter"],
         "model": NotRequired["NewHookRequestModel"],
         "recipe": NotRequired["str"],
         "steps": NotRequired["list[RecipeStep]"],
-        "deliver": NotRequired["NewHookRequestDeliver"],
+        "deliver": NotRequired["Union[NewHookRequestDeliver, NewHookRequestDeliver1, NewHookRequestDeliver2, NewHookRequestDeliver3]"],
         "secret": NotRequired["str"],
     },
 )
@@ -1085,7 +1206,38 @@ HookDelivery = TypedDict(
         "model_id": "Union[str, None]",
         "job_id": "Union[str, None]",
         "attempts": "int",
+        "result": "HookResult",
         "created_at": "int",
+    },
+)
+
+HookResultAttemptsItem = TypedDict(
+    "HookResultAttemptsItem",
+    {
+        "at": "int",
+        "status": "Union[int, None]",
+        "error": "Union[str, None]",
+    },
+)
+
+HookResultFilesItem = TypedDict(
+    "HookResultFilesItem",
+    {
+        "file": "str",
+        "bytes": "int",
+        "sha256": "str",
+        "place": "str",
+    },
+)
+
+HookResult = TypedDict(
+    "HookResult",
+    {
+        "to": "Literal[\"signed_url\", \"r2\", \"http_put\"]",
+        "state": "Literal[\"waiting\", \"working\", \"delivered\", \"failed\"]",
+        "attempts": "list[HookResultAttemptsItem]",
+        "next_attempt_at": "Union[int, None]",
+        "files": "list[HookResultFilesItem]",
     },
 )
 
@@ -1799,6 +1951,7 @@ Readiness = TypedDict(
 Job = Union[CompressionJob, TrainingJob, MeasurementJob, OptimizeJob]
 RecipeStep = Union[QuantizeStep, PruneStep, TrainStep, VerifyStep, BenchmarkStep]
 NewHook = Any
+HookDeliveryWithPayload = Any
 NewRunnerToken = Any
 NewWebhookEndpoint = Any
 NewKey = Any
@@ -1820,13 +1973,16 @@ __all__ = [
     "DatasetRows",
     "DeleteWorkspaceRequest",
     "EpochMetrics",
+    "EvaluateRequest",
     "Graph",
     "Health",
     "Hook",
     "HookDelivery",
     "HookDeliveryList",
+    "HookDeliveryWithPayload",
     "HookList",
     "HookReceipt",
+    "HookResult",
     "ImportRequest",
     "Job",
     "JobCanceledEvent",

@@ -16,9 +16,11 @@ export {
 export type {
   Dataset,
   DatasetRows,
+  EvaluateRequest,
   Graph,
   Job,
   Key,
+  MeasurementJob,
   Model,
   Problem,
   PruneOptions,

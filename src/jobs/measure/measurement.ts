@@ -3,7 +3,11 @@ import type { TaskKind } from "../../runner/protocol.ts";
 import { type AnyJobView, queued } from "../job-view.ts";
 import type { TaskOrder } from "../runners/task-order.ts";
 
-export const MEASUREMENTS = ["benchmark", "verify"] as const satisfies readonly TaskKind[];
+export const MEASUREMENTS = [
+  "benchmark",
+  "verify",
+  "evaluate",
+] as const satisfies readonly TaskKind[];
 export type MeasurementKind = (typeof MEASUREMENTS)[number];
 
 /** `auto`: on a runner that has what it takes, else in the Worker. */
@@ -18,7 +22,7 @@ export interface MeasurementOrder {
   executor: ExecutorChoice;
   /** As they were asked for. */
   options: Record<string, unknown>;
-  task: Pick<TaskOrder, "spec" | "needs" | "sources">;
+  task: Pick<TaskOrder, "spec" | "needs" | "sources" | "timeoutMs">;
 }
 
 export interface MeasurementView extends AnyJobView {

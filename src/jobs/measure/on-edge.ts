@@ -11,10 +11,10 @@ export interface EdgeHooks {
 }
 
 /** Why a task cannot be done here; `undefined` when it can. */
-export async function edgeProblem({ needs, sources }: TaskOrder): Promise<string | undefined> {
+export async function edgeProblem({ needs }: TaskOrder): Promise<string | undefined> {
   const { edgeRuntime } = await import("../../runtime/edge.ts");
   const { maxModelBytes } = edgeRuntime();
-  const largest = Math.max(0, ...Object.values(sources).map(({ bytes }) => bytes));
+  const largest = needs.model_bytes ?? 0;
   if (needs.backends && !needs.backends.includes("wasm")) {
     return `it asks for ${needs.backends.join(" or ")}, the Worker has wasm`;
   }

@@ -13,13 +13,17 @@ import {
   newMeasurementView,
 } from "./measurement.ts";
 
-export interface MeasurementRequest {
-  kind: MeasurementKind;
+/** Where a measurement is done. */
+export interface Place {
+  executor: ExecutorChoice;
+  backend?: Backend | undefined;
+}
+
+export interface MeasurementRequest extends Place {
+  kind: Exclude<MeasurementKind, "evaluate">;
   modelId: string;
   /** The model to compare with, where the kind has one. */
   originalId?: string | undefined;
-  executor: ExecutorChoice;
-  backend?: Backend | undefined;
   /** What the kind's program reads. */
   spec: Record<string, unknown>;
   options: Record<string, unknown>;
@@ -32,32 +36,49 @@ export async function orderMeasurement(
   request: MeasurementRequest,
   id = newId("job"),
 ): Promise<JobView> {
-  const { kind, modelId, originalId, executor, backend, spec, options } = request;
-  const result = await source(env, workspace, modelId);
-  const original = originalId === undefined ? undefined : await source(env, workspace, originalId);
-  const order: MeasurementOrder = {
+  const { originalId, spec, ...common } = request;
+  const result = await modelSource(env, workspace, request.modelId);
+  const original =
+    originalId === undefined ? undefined : await modelSource(env, workspace, originalId);
+  return await enterMeasurement(env, {
+    ...common,
     id,
     workspace,
-    modelId,
-    kind,
-    executor,
-    options,
     task: {
-      spec: { ...spec, ...(backend ? { backend } : {}) },
-      needs: {
-        model_bytes: Math.max(result.bytes, original?.bytes ?? 0),
-        ...(backend ? { backends: [backend] } : {}),
-      },
+      spec,
+      needs: { model_bytes: Math.max(result.bytes, original?.bytes ?? 0) },
       sources: { result, ...(original ? { original } : {}) },
     },
+    inputs: originalId === undefined ? [] : [originalId],
+  });
+}
+
+export interface NewMeasurement extends Omit<MeasurementOrder, "executor">, Place {
+  /** Models and datasets that it reads beside its model. */
+  inputs: readonly string[];
+}
+
+/** @throws ApiError when the model was deleted meanwhile */
+export async function enterMeasurement(
+  env: Env,
+  { backend, inputs, task, ...measurement }: NewMeasurement,
+): Promise<JobView> {
+  const { spec, needs } = task;
+  const order: MeasurementOrder = {
+    ...measurement,
+    task: {
+      ...task,
+      spec: { ...spec, ...(backend ? { backend } : {}) },
+      needs: { ...needs, ...(backend ? { backends: [backend] } : {}) },
+    },
   };
-  const view = newMeasurementView(order);
-  const entered = await enterJob(env, workspace, view, order, originalId ? [originalId] : []);
-  if (!entered) throw new ApiError("not_found", `there is no model ${modelId}`);
+  const entered = await enterJob(env, order.workspace, newMeasurementView(order), order, inputs);
+  if (!entered) throw new ApiError("not_found", `there is no model ${order.modelId}`);
   return entered;
 }
 
-async function source(env: Env, workspace: string, id: string): Promise<SourceOrder> {
+/** @throws ApiError for a model that is not there, or is not one file */
+export async function modelSource(env: Env, workspace: string, id: string): Promise<SourceOrder> {
   const model = await findModel(env.DB, workspace, id);
   const file = model && (await findFile(env.DB, workspace, id, ""));
   if (!file) throw new ApiError("not_found", `there is no model ${id}`);

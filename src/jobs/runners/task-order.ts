@@ -5,6 +5,7 @@ import type { TaskKind, TaskNeeds } from "../../runner/protocol.ts";
 export interface SourceOrder {
   key: string;
   bytes: number;
+  /** What a runner that reads the whole checks it by. Of an object that is read by ranges alone: of its key. */
   sha256: string;
 }
 

@@ -166,6 +166,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{id}/evaluate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Measure a model on a dataset
+         * @description Runs the model on each row and holds its output against the label, on a runner or in the Worker; figures of one model and dataset differ between them by less than 0.001 in losses, and in shares where scores are nearly equal. Model, rows and metrics are checked against each other before the job is accepted.
+         */
+        post: operations["evaluateModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models/{id}/optimize": {
         parameters: {
             query?: never;
@@ -309,6 +329,23 @@ export interface paths {
          * @description What was verified, in the last 30 days; one entry for each model.
          */
         get: operations["listHookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/hooks/{id}/deliveries/{delivery}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a delivery with its payload */
+        get: operations["getHookDelivery"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1534,7 +1571,7 @@ export interface components {
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            operation: "benchmark" | "verify";
+            operation: "benchmark" | "verify" | "evaluate";
             progress: {
                 fraction: number;
                 /** @example timing the model */
@@ -1573,6 +1610,12 @@ export interface components {
                     sqnr_db: number | null;
                     max_abs_error: number | null;
                 }[];
+            } | {
+                backend: string;
+                rows: number;
+                metrics: {
+                    [key: string]: number;
+                };
             } | null;
         };
         OptimizeJob: {
@@ -1638,6 +1681,21 @@ export interface components {
                 steps: components["schemas"]["RecipeStepResult"][];
                 /** @description Models, from the one it began with to the result. */
                 lineage: string[];
+                /** @description For a hook that delivers by signed URL. */
+                links?: {
+                    /**
+                     * @description Unix time in seconds.
+                     * @example 1795507200
+                     */
+                    expires_at: number;
+                    files: {
+                        file: string;
+                        bytes: number;
+                        sha256: string;
+                        /** @description An address that needs no key. */
+                        place: string;
+                    }[];
+                };
             } | null;
         };
         RecipeStepResult: {
@@ -1682,6 +1740,12 @@ export interface components {
                     sqnr_db: number | null;
                     max_abs_error: number | null;
                 }[];
+            } | {
+                backend: string;
+                rows: number;
+                metrics: {
+                    [key: string]: number;
+                };
             } | null;
         };
         /**
@@ -2362,6 +2426,83 @@ export interface components {
              */
             original: string;
         };
+        /**
+         * @example {
+         *       "dataset": "dataset_2f9k4w",
+         *       "metrics": [
+         *         "accuracy",
+         *         "cross_entropy"
+         *       ]
+         *     }
+         */
+        EvaluateRequest: {
+            /** @example dataset_2f9k4w */
+            dataset: string;
+            /**
+             * @description Fields of the dataset by the model's inputs; default: the one of the input's name, else the only one that fits. Numbers are multiplied by `scale`.
+             * @example {
+             *       "x": {
+             *         "field": "image",
+             *         "scale": 0.00392156862745098
+             *       }
+             *     }
+             */
+            inputs?: {
+                [key: string]: string | {
+                    field: string;
+                    scale?: number;
+                };
+            };
+            /** @description The field with the labels; default `label`, else the only one left. */
+            label?: string;
+            /** @description What is judged; default the first output. */
+            output?: string;
+            /** @description The output holds logits, not probabilities; default: unless it is a Softmax's or a Sigmoid's. */
+            from_logits?: boolean;
+            /** @description Of the output; default: found by the shape of the labels. */
+            class_axis?: number;
+            /** @description A label that does not count; default -100. */
+            ignore_index?: number;
+            /** @description Of huber; default 1. */
+            delta?: number;
+            /** @description Rows fed at once; default 32, or what the model fixes. */
+            batch_size?: number;
+            /**
+             * @description Only the rows that a training with this `validation.fraction` and `seed` does not train on.
+             * @example {
+             *       "fraction": 0.1,
+             *       "seed": 0
+             *     }
+             */
+            split?: {
+                fraction: number;
+                /** @default 0 */
+                seed?: number;
+            };
+            /** @description Only the first so many rows. */
+            limit?: number;
+            /**
+             * @description `accuracy`, `top_K_accuracy`, or a loss of training by its name. Default: accuracy where the labels are whole numbers, else mse and l1.
+             * @example [
+             *       "accuracy",
+             *       "top_5_accuracy",
+             *       "cross_entropy"
+             *     ]
+             */
+            metrics?: string[];
+            /**
+             * @description `auto`: a runner that has what it takes, else the Worker (small models).
+             * @default auto
+             * @enum {string}
+             */
+            executor?: "auto" | "edge" | "runner";
+            /**
+             * @description Only there. `wasm` is what the Worker has.
+             * @example webgpu
+             * @enum {string}
+             */
+            backend?: "cuda" | "webgpu" | "cpu" | "wasm";
+        };
         OptimizationPlan: {
             /** @enum {string} */
             object: "optimization_plan";
@@ -2990,7 +3131,7 @@ export interface components {
             /** @enum {string} */
             object: "hook";
             /**
-             * @description Where the source sends to.
+             * @description Where the source sends to; r2: what the keys begin with.
              * @example /v1/hooks/hook_3k9d
              */
             url: string;
@@ -3000,17 +3141,17 @@ export interface components {
              */
             name?: string;
             /**
-             * @description `standard`: signed by Standard Webhooks; `github`: release published, or push; `huggingface`: a model's content.
+             * @description `standard`: signed by Standard Webhooks; `github`: release published, or push; `huggingface`: a model's content; `r2`: an object in the exchange bucket, whose key begins with the workspace's id.
              * @enum {string}
              */
-            source: "standard" | "github" | "huggingface";
+            source: "standard" | "github" | "huggingface" | "r2";
             /**
              * @description Globs; deliveries that do not match are ignored.
              * @default {}
              */
             filter?: {
                 /**
-                 * @description Of the sender's repository.
+                 * @description Of the sender's repository; r2: of the bucket.
                  * @example acme/*
                  */
                 repository?: string;
@@ -3020,7 +3161,7 @@ export interface components {
                  */
                 tag?: string;
                 /**
-                 * @description Of changed files; without it pushes are ignored.
+                 * @description github: of changed files, without it pushes are ignored, and of a release's files; standard: the payload's `path`, or that of the model's address; huggingface: of the model's file; r2: the key after the workspace's id and a slash, default `**\/*.onnx`.
                  * @example models/**\/*.onnx
                  */
                 path?: string;
@@ -3069,13 +3210,42 @@ export interface components {
              */
             steps?: components["schemas"]["RecipeStep"][];
             /**
+             * @description Where a result goes beside the catalogue, where every one is. `signed_url`: the job's result, and its event, have `links` that need no key. `r2`: the exchange bucket. `http_put`: sent to a public address, redirects are not followed; what is not taken is tried again as webhooks are.
              * @default {
              *       "to": "catalogue"
+             *     }
+             * @example {
+             *       "to": "signed_url",
+             *       "expires_in_s": 3600
              *     }
              */
             deliver?: {
                 /** @enum {string} */
                 to: "catalogue";
+            } | {
+                /** @enum {string} */
+                to: "signed_url";
+                /**
+                 * @description So long the addresses work.
+                 * @default 3600
+                 */
+                expires_in_s?: number;
+            } | {
+                /** @enum {string} */
+                to: "r2";
+                /**
+                 * @description Of the keys, after the workspace's id and a slash; `{job}` stands for the job's id.
+                 * @example optimized/{job}/
+                 */
+                prefix: string;
+            } | {
+                /** @enum {string} */
+                to: "http_put";
+                /**
+                 * @description `{job}` and `{file}` stand for the job's id and the file's name.
+                 * @example https://models.example.com/in/{file}
+                 */
+                url: string;
             };
             /**
              * @description Unix time in seconds.
@@ -3084,8 +3254,8 @@ export interface components {
             created_at: number;
         };
         NewHook: components["schemas"]["Hook"] & {
-            /** @description It is shown only now. */
-            secret: string;
+            /** @description It is shown only now; null: the bucket signs nothing. */
+            secret: string | null;
         };
         NewHookRequest: {
             /**
@@ -3094,17 +3264,17 @@ export interface components {
              */
             name?: string;
             /**
-             * @description `standard`: signed by Standard Webhooks; `github`: release published, or push; `huggingface`: a model's content.
+             * @description `standard`: signed by Standard Webhooks; `github`: release published, or push; `huggingface`: a model's content; `r2`: an object in the exchange bucket, whose key begins with the workspace's id.
              * @enum {string}
              */
-            source: "standard" | "github" | "huggingface";
+            source: "standard" | "github" | "huggingface" | "r2";
             /**
              * @description Globs; deliveries that do not match are ignored.
              * @default {}
              */
             filter?: {
                 /**
-                 * @description Of the sender's repository.
+                 * @description Of the sender's repository; r2: of the bucket.
                  * @example acme/*
                  */
                 repository?: string;
@@ -3114,7 +3284,7 @@ export interface components {
                  */
                 tag?: string;
                 /**
-                 * @description Of changed files; without it pushes are ignored.
+                 * @description github: of changed files, without it pushes are ignored, and of a release's files; standard: the payload's `path`, or that of the model's address; huggingface: of the model's file; r2: the key after the workspace's id and a slash, default `**\/*.onnx`.
                  * @example models/**\/*.onnx
                  */
                 path?: string;
@@ -3163,13 +3333,42 @@ export interface components {
              */
             steps?: components["schemas"]["RecipeStep"][];
             /**
+             * @description Where a result goes beside the catalogue, where every one is. `signed_url`: the job's result, and its event, have `links` that need no key. `r2`: the exchange bucket. `http_put`: sent to a public address, redirects are not followed; what is not taken is tried again as webhooks are.
              * @default {
              *       "to": "catalogue"
+             *     }
+             * @example {
+             *       "to": "signed_url",
+             *       "expires_in_s": 3600
              *     }
              */
             deliver?: {
                 /** @enum {string} */
                 to: "catalogue";
+            } | {
+                /** @enum {string} */
+                to: "signed_url";
+                /**
+                 * @description So long the addresses work.
+                 * @default 3600
+                 */
+                expires_in_s?: number;
+            } | {
+                /** @enum {string} */
+                to: "r2";
+                /**
+                 * @description Of the keys, after the workspace's id and a slash; `{job}` stands for the job's id.
+                 * @example optimized/{job}/
+                 */
+                prefix: string;
+            } | {
+                /** @enum {string} */
+                to: "http_put";
+                /**
+                 * @description `{job}` and `{file}` stand for the job's id and the file's name.
+                 * @example https://models.example.com/in/{file}
+                 */
+                url: string;
             };
             /**
              * @description What the source signs with; made if it is not given.
@@ -3248,11 +3447,53 @@ export interface components {
             /** @description The recipe's job, once it is ordered. */
             job_id: string | null;
             attempts: number;
+            result: components["schemas"]["HookResult"];
             /**
              * @description Unix time in seconds.
              * @example 1795507200
              */
             created_at: number;
+        };
+        /** @description On its way to where the hook wants it; null: the catalogue has it, and that is all. */
+        HookResult: {
+            /** @enum {string} */
+            to: "signed_url" | "r2" | "http_put";
+            /**
+             * @description `waiting` for the job, or to try again.
+             * @enum {string}
+             */
+            state: "waiting" | "working" | "delivered" | "failed";
+            /** @description Every try, the first one first. */
+            attempts: {
+                /**
+                 * @description Unix time in seconds.
+                 * @example 1795507200
+                 */
+                at: number;
+                /** @description Of the receiver's answer. */
+                status: number | null;
+                error: string | null;
+            }[];
+            /**
+             * @description Unix time in seconds.
+             * @example 1795507200
+             */
+            next_attempt_at: number | null;
+            /** @description Where they are, once they are there. */
+            files: {
+                file: string;
+                bytes: number;
+                sha256: string;
+                /** @description An address, or a key of the bucket. */
+                place: string;
+            }[];
+        } | null;
+        HookDeliveryWithPayload: components["schemas"]["HookDelivery"] & {
+            /**
+             * @description As it was sent, at most its first 64 KiB.
+             * @example {"type":"model.published"}
+             */
+            payload: string;
         };
         Graph: {
             /** @enum {string} */
@@ -4487,6 +4728,7 @@ export type ModelForm = components['schemas']['ModelForm'];
 export type ImportRequest = components['schemas']['ImportRequest'];
 export type BenchmarkRequest = components['schemas']['BenchmarkRequest'];
 export type VerifyRequest = components['schemas']['VerifyRequest'];
+export type EvaluateRequest = components['schemas']['EvaluateRequest'];
 export type OptimizationPlan = components['schemas']['OptimizationPlan'];
 export type OptimizeRequest = components['schemas']['OptimizeRequest'];
 export type RecipeStep = components['schemas']['RecipeStep'];
@@ -4506,6 +4748,8 @@ export type HookReceipt = components['schemas']['HookReceipt'];
 export type TestHookRequest = components['schemas']['TestHookRequest'];
 export type HookDeliveryList = components['schemas']['HookDeliveryList'];
 export type HookDelivery = components['schemas']['HookDelivery'];
+export type HookResult = components['schemas']['HookResult'];
+export type HookDeliveryWithPayload = components['schemas']['HookDeliveryWithPayload'];
 export type Graph = components['schemas']['Graph'];
 export type Upload = components['schemas']['Upload'];
 export type UploadPart = components['schemas']['UploadPart'];
@@ -5062,6 +5306,58 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    evaluateModel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+                /** @description `wait` or `wait=N`: answer when the job is over, or after N seconds (at most 60). */
+                prefer?: string;
+            };
+            path: {
+                /** @description The id, `model_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EvaluateRequest"];
+            };
+        };
+        responses: {
+            /** @description The job is over, within the time that `Prefer: wait` gave it. */
+            200: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The job. */
+            202: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     optimizeModel: {
         parameters: {
             query?: {
@@ -5459,6 +5755,35 @@ export interface operations {
                 };
             };
             400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    getHookDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id, `hook_…`. */
+                id: string;
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The delivery. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookDeliveryWithPayload"];
+                };
+            };
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
@@ -5977,7 +6302,7 @@ export interface operations {
                 cursor?: string;
                 state?: "queued" | "running" | "succeeded" | "failed" | "canceled";
                 model_id?: string;
-                operation?: "quantize" | "prune" | "train" | "benchmark" | "verify" | "optimize";
+                operation?: "quantize" | "prune" | "train" | "benchmark" | "verify" | "evaluate" | "optimize";
             };
             header?: never;
             path?: never;

@@ -82,6 +82,7 @@ function Outcome({ job }: { job: AnyJob }) {
       return <TrainingView job={job} />;
     case "benchmark":
     case "verify":
+    case "evaluate":
       return <MeasurementResult job={job} />;
     case "optimize":
       return <OptimizeView job={job} />;
@@ -97,6 +98,7 @@ export function jobTitle({ operation }: AnyJob): string {
     train: "Train",
     benchmark: "Benchmark",
     verify: "Verify",
+    evaluate: "Evaluate",
     optimize: "Optimize",
   }[operation];
 }

@@ -1,4 +1,4 @@
-/** @file How fast a model is, or how close to its original, where it ran. */
+/** @file How fast a model is, how close to its original, or how good on a dataset, where it ran. */
 import type { MeasurementJob } from "../../../../sdk/typescript/src/generated/schema.d.ts";
 import { Bars } from "../charts/bars.tsx";
 import { decibels, milliseconds, real } from "../format.ts";
@@ -7,11 +7,35 @@ import { Table } from "../parts/table.tsx";
 
 type Result = NonNullable<MeasurementJob["result"]>;
 type Benchmark = Extract<Result, { device: string }>;
+type Evaluation = Extract<Result, { metrics: unknown }>;
 type Verification = Extract<Result, { loaded: boolean }>;
 
 export function MeasurementResult({ job: { result } }: { job: MeasurementJob }) {
   if (!result) return null;
-  return "device" in result ? <Times result={result} /> : <Closeness result={result} />;
+  if ("device" in result) return <Times result={result} />;
+  return "metrics" in result ? <Metrics result={result} /> : <Closeness result={result} />;
+}
+
+function Metrics({ result: { backend, rows, metrics } }: { result: Evaluation }) {
+  return (
+    <>
+      <Facts
+        facts={[
+          ["Backend", backend],
+          ["Rows", rows],
+        ]}
+      />
+      <Table
+        caption="Over all rows"
+        rows={Object.entries(metrics)}
+        rowKey={([metric]) => metric}
+        columns={[
+          { title: "Metric", heads: true, cell: ([metric]) => <code>{metric}</code> },
+          { title: "Value", number: true, cell: ([, value]) => value.toFixed(4) },
+        ]}
+      />
+    </>
+  );
 }
 
 function Times({ result: { backend, device, result, original } }: { result: Benchmark }) {
