@@ -7,7 +7,6 @@ import { ensureKey, newSecret } from "../store/keys.ts";
 import type { Migration, WorkerBundle } from "./bundle.ts";
 import { projectRoot, workerBundle } from "./bundle.ts";
 import { lockData } from "./data-lock.ts";
-import { RATE_LIMITER, rateLimiter } from "./rate-limiter.ts";
 import { childProcesses, guardRuntime } from "./runtime-guard.ts";
 
 export interface ServiceOptions {
@@ -104,14 +103,13 @@ function miniflareOptions(
       ...options.vars,
     },
     outboundService: "outbound",
+    // The Worker counts by itself: Miniflare's limiter writes a row to disk for each request, and each waits for it.
     ratelimits: {},
-    serviceBindings: { ...bundle.options.serviceBindings, RATE_LIMIT: RATE_LIMITER },
   };
-  const compatibilityDate = bundle.options.compatibilityDate ?? "";
   const outbound: V4WorkerOptions = {
     name: "outbound",
     modules: [{ type: "ESModule", path: "outbound.js", contents: OUTBOUND }],
-    compatibilityDate,
+    compatibilityDate: bundle.options.compatibilityDate ?? "",
     serviceBindings: { NETWORK: { network: { allow, tlsOptions: { trustBrowserCas: true } } } },
   };
   return convertV4MiniflareOptions({
@@ -122,7 +120,7 @@ function miniflareOptions(
     cf: false,
     telemetry: { enabled: false },
     resourcePersistencePath: dataDir,
-    workers: [service, outbound, rateLimiter(limit, compatibilityDate)],
+    workers: [service, outbound],
   });
 }
 

@@ -3,6 +3,7 @@
  * the workspace last. Whatever cuts this off, the sweep takes it up again: every step may be repeated.
  */
 import { listJobRows } from "../store/jobs.ts";
+import { forgetKeys } from "../store/known-keys.ts";
 import { listEndpoints } from "../store/webhook-endpoints.ts";
 import {
   abortMultiparts,
@@ -24,6 +25,7 @@ const SWEPT = 10;
 /** @returns false when something was in the way, and the sweep has to go on */
 export async function deleteWorkspace(env: Env, workspace: string): Promise<boolean> {
   await closeWorkspace(env.DB, workspace);
+  forgetKeys(workspace);
   return await tryPurge(env, workspace);
 }
 

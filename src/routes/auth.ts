@@ -1,7 +1,8 @@
 /** @file Bearer authentication: a key opens exactly one workspace, as far as its scopes go. */
 import { createMiddleware } from "hono/factory";
 import { ApiError } from "../problem/api-error.ts";
-import { findKey, type KeyOwner, touchKey } from "../store/keys.ts";
+import { type KeyOwner, touchKey } from "../store/keys.ts";
+import { knownKey } from "../store/known-keys.ts";
 import type { AppContext, AppEnv } from "./context.ts";
 import { neededScope } from "./scopes.ts";
 
@@ -26,7 +27,7 @@ export const authenticate = createMiddleware<AppEnv>(async (c, next) => {
   if (method === "POST" && HOOK.test(path)) return await next();
   const secret = bearerOf(c.req.header("Authorization"));
   if (path === "/metrics" && (await isToken(c.env.METRICS_TOKEN, secret))) return await next();
-  const owner = secret === undefined ? undefined : await findKey(c.env.DB, secret);
+  const owner = secret === undefined ? undefined : await knownKey(c.env, secret);
   if (!owner || secret === undefined) throw unauthorized(c, secret);
   if (owner.expiresAt !== null && owner.expiresAt <= Date.now()) {
     throw unauthorized(c, secret, `the key expired at ${new Date(owner.expiresAt).toISOString()}`);

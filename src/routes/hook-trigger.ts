@@ -8,6 +8,7 @@ import { declaredBytes, limited } from "./body.ts";
 import { type AppContext, createRouter, documentBody } from "./context.ts";
 import { HookReceipt } from "./hook-schema.ts";
 import { requireHook } from "./hooks.ts";
+import { isWithinLimit } from "./rate-limit.ts";
 import { idParam, json, problems, problemsOnly } from "./schemas.ts";
 
 const MAX_DELIVERY_BYTES = 1 << 20;
@@ -71,8 +72,7 @@ const test = createRoute({
 export const hookTriggers = createRouter()
   .openapi(deliver, async (c) => {
     const { id } = c.req.valid("param");
-    const { success } = await c.env.RATE_LIMIT.limit({ key: `hook/${id}` });
-    if (!success) {
+    if (!(await isWithinLimit(c.env, `hook/${id}`))) {
       const detail = "this hook was called too often within a minute";
       throw new ApiError("rate_limited", detail, {}, { "Retry-After": "60" });
     }

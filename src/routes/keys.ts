@@ -11,6 +11,7 @@ import {
   rotateKey,
   SCOPES,
 } from "../store/keys.ts";
+import { forgetKeys } from "../store/known-keys.ts";
 import { type AppContext, createRouter } from "./context.ts";
 import {
   idParam,
@@ -190,11 +191,13 @@ export const keys = createRouter()
     const graceMs = (wanted.grace_s ?? DAY_S) * 1000;
     const secret = newSecret();
     await rotateKey(c.env.DB, c.get("workspace"), id, secret, graceMs);
+    forgetKeys(c.get("workspace"));
     return c.json({ ...keyBody(await required(c, id)), secret }, 200);
   })
   .openapi(remove, async (c) => {
     const { id } = c.req.valid("param");
     const outcome = await deleteKey(c.env.DB, c.get("workspace"), id);
+    forgetKeys(c.get("workspace"));
     if (outcome === "not_found") throw new ApiError("not_found", `there is no key ${id}`);
     if (outcome === "last_key") {
       throw new ApiError("last_key", `no other key has the scope admin and does not expire`);

@@ -55,32 +55,40 @@ export function randomSecret(prefix: string): string {
   return `${prefix}_${toBase64Url(crypto.getRandomValues(new Uint8Array(32)))}`;
 }
 
-/** The key that `secret` is, or was before a rotation whose grace is not over; an expired one too. */
-export async function findKey(db: D1Database, secret: string): Promise<KeyOwner | undefined> {
+export interface FoundKey {
+  owner: KeyOwner;
+  /** When the grace of a rotation ends, of a secret from before it; else `null`. */
+  until: number | null;
+}
+
+/** The key whose secret has that SHA-256, or had it before a rotation whose grace is not over; an expired one too. */
+export async function findKey(db: D1Database, hash: string): Promise<FoundKey | undefined> {
   const row = await db
     .prepare(
-      `SELECT id, workspace_id, scopes, expires_at, last_used_at FROM keys
-       WHERE hash = ?1 OR (previous_hash = ?1 AND previous_until > ?2)`,
+      `SELECT id, workspace_id, scopes, expires_at, last_used_at, iif(hash = ?1, NULL, previous_until) AS until
+       FROM keys WHERE hash = ?1 OR (previous_hash = ?1 AND previous_until > ?2)`,
     )
-    .bind(await sha256Hex(secret), Date.now())
-    .first<Row & { workspace_id: string }>();
+    .bind(hash, Date.now())
+    .first<Row & { workspace_id: string; until: number | null }>();
   if (!row) return undefined;
-  return {
+  const owner = {
     keyId: row.id,
     workspace: row.workspace_id,
     scopes: scopesOf(row.scopes),
     expiresAt: row.expires_at,
     lastUsedAt: row.last_used_at,
   };
+  return { owner, until: row.until };
 }
 
 /** Writes that the key is in use, unless that was written within the last minute. */
-export async function touchKey(db: D1Database, { keyId, lastUsedAt }: KeyOwner): Promise<void> {
+export async function touchKey(db: D1Database, owner: KeyOwner): Promise<void> {
   const now = Date.now();
-  if (lastUsedAt !== null && now - lastUsedAt < USE_MS) return;
+  if (owner.lastUsedAt !== null && now - owner.lastUsedAt < USE_MS) return;
+  owner.lastUsedAt = now;
   await db
     .prepare("UPDATE keys SET last_used_at = ?1 WHERE id = ?2 AND coalesce(last_used_at, 0) <= ?3")
-    .bind(now, keyId, now - USE_MS)
+    .bind(now, owner.keyId, now - USE_MS)
     .run();
 }
 

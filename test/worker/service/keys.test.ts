@@ -18,13 +18,42 @@ it("a new key opens the same workspace, its secret is shown once and stored as a
   expect(JSON.stringify(results)).not.toContain(made.json.secret.slice(9));
 });
 
-it("a deleted key opens nothing", async () => {
+it("a deleted key opens nothing, though it was used a moment ago", async () => {
   const { call: ask } = await newWorkspace();
   const { json: key } = await ask("/v1/keys", { json: { name: "short-lived" } });
+  const before = await call("/v1/keys", { headers: { Authorization: `Bearer ${key.secret}` } });
+  expect(before.status).toBe(200);
   expect((await ask(`/v1/keys/${key.id}`, { method: "DELETE" })).status).toBe(204);
   const after = await call("/v1/keys", { headers: { Authorization: `Bearer ${key.secret}` } });
   expect(after.status).toBe(401);
   expect((await ask(`/v1/keys/${key.id}`, { method: "DELETE" })).status).toBe(404);
+});
+
+it("a key that another isolate deleted opens for KEY_CACHE_MS, and no longer", async () => {
+  const { key } = await newWorkspace();
+  const use = async () => {
+    const headers = { Authorization: `Bearer ${key}` };
+    return (await call("/v1/models", { headers, env: { KEY_CACHE_MS: "300" } })).status;
+  };
+  expect(await use()).toBe(200);
+  await env.DB.prepare("DELETE FROM keys WHERE hint = ?")
+    .bind(`${key.slice(0, 9)}…`)
+    .run();
+  expect(await use()).toBe(200);
+  await scheduler.wait(310);
+  expect(await use()).toBe(401);
+});
+
+it("a rotated key's old secret is not known beyond its grace", async () => {
+  const { key, call: ask } = await newWorkspace();
+  const { json } = await ask("/v1/keys");
+  const rotated = await ask(`/v1/keys/${json.data[0].id}/rotate`, { json: { grace_s: 1 } });
+  const use = async (secret: string) =>
+    (await call("/v1/models", { headers: { Authorization: `Bearer ${secret}` } })).status;
+  expect(await use(key)).toBe(200);
+  await scheduler.wait(1010);
+  expect(await use(key)).toBe(401);
+  expect(await use(rotated.json.secret)).toBe(200);
 });
 
 it("the last key stays", async () => {
