@@ -3,6 +3,8 @@
  * it, and starts another one when nothing was heard for long, from the first step: what is done is found done.
  */
 import { DurableObject } from "cloudflare:workers";
+import { queueHooks } from "../src/jobs/hooks/queue.ts";
+import { linksOf } from "../src/jobs/hooks/result-files.ts";
 import { JobLedger, nowSeconds, RETRY_MS } from "../src/jobs/job-ledger.ts";
 import { isOver } from "../src/jobs/job-view.ts";
 import { findJob, jobObject, type JobObject } from "../src/jobs/jobs.ts";
@@ -118,6 +120,7 @@ export class OptimizeJob
     );
     const error = { ...problem, detail: `step ${index + 1} (${op}): ${problem.detail}` };
     await this.#ledger.end({ state: "failed", error, progress: { ...progress, steps } });
+    await this.#tellHook();
   }
 
   async succeed(): Promise<void> {
@@ -134,11 +137,13 @@ export class OptimizeJob
     const { model_id, bytes } = last;
     const lineage = [...new Set([order.modelId, ...steps.map((step) => step.model_id)])];
     const ratio = order.bytes / bytes;
+    const links = await linksOf(this.env, order, model_id);
     await this.#ledger.end({
       state: "succeeded",
       progress: { ...view.progress, fraction: 1, doing: "done" },
-      result: { model_id, bytes_before: order.bytes, bytes, ratio, steps, lineage },
+      result: { model_id, bytes_before: order.bytes, bytes, ratio, steps, lineage, ...links },
     });
+    await this.#tellHook();
   }
 
   /** Deletes the job at once, whatever it is doing. */
@@ -157,6 +162,8 @@ export class OptimizeJob
     }
     if (job.view.state === "canceled") await this.#cancelSteps();
     await this.#ledger.afterwards();
+    const { delivery } = job.order;
+    if (delivery) await queueHooks(this.env, [{ delivery: delivery.id, result: true }]);
   }
 
   async #watch(order: OptimizeOrder, { attempts }: OptimizeView): Promise<void> {
@@ -185,6 +192,11 @@ export class OptimizeJob
       console.error(JSON.stringify({ job: order.id, workflow: attempts + 1 }), error);
       this.#heardAt = 0;
     }
+  }
+
+  /** By the alarm, which rings again when this process dies. */
+  async #tellHook(): Promise<void> {
+    if (this.#ledger.current().order.delivery) await this.ctx.storage.setAlarm(Date.now());
   }
 
   async #status(instance: string): Promise<string> {

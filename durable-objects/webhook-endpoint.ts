@@ -10,6 +10,7 @@ import {
 } from "../src/jobs/webhooks/delivery-record.ts";
 import type { WebhookEndpointObject } from "../src/jobs/webhooks/endpoint-object.ts";
 import type { WebhookEvent } from "../src/jobs/webhooks/event.ts";
+import { pauseAfter } from "../src/jobs/webhooks/attempt.ts";
 import { newWebhookSecret, sendWebhook } from "../src/jobs/webhooks/send.ts";
 import { setDisabled } from "../src/store/webhook-endpoints.ts";
 
@@ -83,8 +84,7 @@ export class WebhookEndpoint extends DurableObject<Env> implements WebhookEndpoi
     if (error === null) {
       return this.#record.update(number, { state: "delivered", attempts, status, error });
     }
-    const pauses = this.env.WEBHOOK_PAUSES_S.split(",").map(Number);
-    const pause = pauses[attempts - 1];
+    const pause = pauseAfter(this.env, attempts);
     if (status === 410 || pause === undefined) {
       this.#record.update(number, { state: "failed", attempts, status, error });
       if (status === 410) await this.#disable("it answered 410: gone");

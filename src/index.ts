@@ -1,6 +1,7 @@
 /** @file The Worker: mounts the API and exports the classes the platform calls. */
 import { workBatch } from "./jobs/hooks/work.ts";
-import type { HookMessage } from "./jobs/hooks/receive.ts";
+import type { HookMessage } from "./jobs/hooks/queue.ts";
+import { type ObjectMessage, receiveObjects } from "./jobs/hooks/receive-objects.ts";
 import { sweep } from "./jobs/sweep.ts";
 import { dispatchBatch, type EventMessage } from "./jobs/webhooks/dispatch.ts";
 import { api } from "./routes/api.ts";
@@ -14,8 +15,9 @@ export { WebhookEndpoint } from "../durable-objects/webhook-endpoint.ts";
 export { TrainingJob } from "../durable-objects/training-job.ts";
 export { RecipeWorkflow } from "./jobs/recipes/workflow.ts";
 
-/** The queue of deliveries that came in, as wrangler.toml names it. */
+/** Queues as wrangler.toml names them: of deliveries that came in, and of what R2 says of the exchange bucket. */
 const HOOKS = "hone-hooks";
+const OBJECTS = "hone-objects";
 
 export default {
   fetch: api.fetch,
@@ -24,6 +26,8 @@ export default {
   },
   async queue(batch, env) {
     if (batch.queue === HOOKS) await workBatch(env, batch as MessageBatch<HookMessage>);
+    else if (batch.queue === OBJECTS)
+      await receiveObjects(env, batch as MessageBatch<ObjectMessage>);
     else await dispatchBatch(env, batch as MessageBatch<EventMessage>);
   },
-} satisfies ExportedHandler<Env, EventMessage | HookMessage>;
+} satisfies ExportedHandler<Env, EventMessage | HookMessage | ObjectMessage>;

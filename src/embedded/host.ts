@@ -6,7 +6,9 @@ import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { ensureKey, newSecret } from "../store/keys.ts";
 import type { Migration, WorkerBundle } from "./bundle.ts";
 import { projectRoot, workerBundle } from "./bundle.ts";
+import { startCrons } from "./cron.ts";
 import { lockData } from "./data-lock.ts";
+import { RATE_LIMITER, rateLimiter } from "./rate-limiter.ts";
 import { childProcesses, guardRuntime } from "./runtime-guard.ts";
 
 export interface ServiceOptions {
@@ -30,6 +32,8 @@ export interface Service {
   /** `http://127.0.0.1:8787`, without a slash at the end. */
   url: string;
   apiKey: string;
+  /** Catalogue, buckets and queues, as the Worker has them; and `OBJECTS` of the worker `outbound`. */
+  bindings: Pick<Miniflare, "getD1Database" | "getR2Bucket" | "getQueueProducer">;
   stop(): Promise<void>;
 }
 
@@ -56,13 +60,17 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     await ensureKey(db, WORKSPACE, apiKey);
     // What the hourly sweep would find: above all events that a killed process did not hand over.
     const worker = await running.getWorker("hone");
-    await worker.scheduled({ cron: "17 * * * *" });
+    const crons = bundle.options.cronTriggers ?? [];
+    const fire = async (cron: string) => await worker.scheduled({ cron });
+    for (const cron of crons) await fire(cron);
+    const stopCrons = startCrons(crons, fire);
     const stop = async () => {
+      stopCrons();
       await running.dispose();
       guard.release();
       await lock.release();
     };
-    return { url: url.origin, apiKey, stop };
+    return { url: url.origin, apiKey, bindings: running, stop };
   } catch (error) {
     await miniflare?.dispose();
     await lock.release();
@@ -103,13 +111,16 @@ function miniflareOptions(
       ...options.vars,
     },
     outboundService: "outbound",
-    // The Worker counts by itself: Miniflare's limiter writes a row to disk for each request, and each waits for it.
     ratelimits: {},
+    serviceBindings: { ...bundle.options.serviceBindings, RATE_LIMIT: RATE_LIMITER },
   };
+  const compatibilityDate = bundle.options.compatibilityDate ?? "";
   const outbound: V4WorkerOptions = {
     name: "outbound",
     modules: [{ type: "ESModule", path: "outbound.js", contents: OUTBOUND }],
-    compatibilityDate: bundle.options.compatibilityDate ?? "",
+    compatibilityDate,
+    // What R2 itself tells on Cloudflare has to be told by whoever puts objects here.
+    queueProducers: { OBJECTS: "hone-objects" },
     serviceBindings: { NETWORK: { network: { allow, tlsOptions: { trustBrowserCas: true } } } },
   };
   return convertV4MiniflareOptions({
@@ -120,7 +131,7 @@ function miniflareOptions(
     cf: false,
     telemetry: { enabled: false },
     resourcePersistencePath: dataDir,
-    workers: [service, outbound],
+    workers: [service, outbound, rateLimiter(limit, compatibilityDate)],
   });
 }
 

@@ -58,6 +58,7 @@ async function purge(env: Env, workspace: string): Promise<void> {
   for (const prefix of [blobs, `reports/${workspace}/`, `training/${workspace}/`]) {
     await deletePrefix(env.BLOBS, prefix);
   }
+  await deletePrefix(env.EXCHANGE, `${workspace}/`);
   await deleteRows(env.DB, workspace, blobs);
 }
 

@@ -14,9 +14,6 @@ const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 /** A mirror that could not be written is tried again after this time. */
 export const RETRY_MS = 2_000;
 
-/** Webhooks are told of progress at most this often. */
-const TOLD_MS = 10_000;
-
 export class JobLedger<Order extends { workspace: string }, View extends JobView> {
   readonly #storage: DurableObjectStorage;
   readonly #env: Env;
@@ -88,7 +85,7 @@ export class JobLedger<Order extends { workspace: string }, View extends JobView
   progress(progress: View["progress"]): void {
     const { view } = this.current();
     this.#listeners.tell(this.#record.save({ ...view, progress }, "progress"));
-    if (Date.now() - this.#toldAt >= TOLD_MS) void this.#tellProgress({ ...view, progress });
+    if (Date.now() - this.#toldAt >= Number(this.#env.WEBHOOK_PROGRESS_MS)) void this.#tellProgress({ ...view, progress });
   }
 
   async #tellProgress(view: View): Promise<void> {

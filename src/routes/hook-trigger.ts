@@ -4,7 +4,7 @@ import { decide, receive, receiveTest, type Received } from "../jobs/hooks/recei
 import { verifySender } from "../jobs/hooks/verify-sender.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { openHook } from "../store/hooks.ts";
-import { declaredBytes, limited } from "./body.ts";
+import { chunksOf } from "./body.ts";
 import { type AppContext, createRouter, documentBody } from "./context.ts";
 import { HookReceipt } from "./hook-schema.ts";
 import { requireHook } from "./hooks.ts";
@@ -12,6 +12,7 @@ import { isWithinLimit } from "./rate-limit.ts";
 import { idParam, json, problems, problemsOnly } from "./schemas.ts";
 
 const MAX_DELIVERY_BYTES = 1 << 20;
+const MAX_DROPPED_BYTES = 32 << 20;
 
 const params = idParam("hook", "hook_3k9d");
 
@@ -105,13 +106,19 @@ documentBody(hookTriggers, deliver, {
   "application/json": { schema: z.record(z.string(), z.unknown()) },
 });
 
-/** @throws ApiError `body_too_large` before more than that is read */
+/** @throws ApiError `body_too_large`, without keeping more than that */
 async function bytesOf(c: AppContext): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of limited(c.req.raw.body, MAX_DELIVERY_BYTES, declaredBytes(c))) {
-    parts.push(chunk.slice());
+  for await (const chunk of chunksOf(c.req.raw.body)) {
     length += chunk.length;
+    if (length <= MAX_DELIVERY_BYTES) parts.push(chunk.slice());
+    // Who is still sending reads no answer: what is a little too large is taken, and dropped.
+    else if (length > MAX_DROPPED_BYTES) break;
+  }
+  if (length > MAX_DELIVERY_BYTES) {
+    const detail = `there are ${length} bytes or more, a delivery may have ${MAX_DELIVERY_BYTES}`;
+    throw new ApiError("body_too_large", detail);
   }
   const bytes = new Uint8Array(length);
   let at = 0;

@@ -3,6 +3,8 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { Webhook } from "standardwebhooks";
 import type { HookConfig, HookSource } from "../jobs/hooks/hook.ts";
 import { newWebhookSecret } from "../jobs/webhooks/send.ts";
+import { encodedPath, placed } from "../jobs/hooks/result-files.ts";
+import { checkPublicUrl } from "../import/public-url.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { addHook, deleteHook, findHook, type HookRow, listHooks } from "../store/hooks.ts";
 import { sha256Hex } from "../store/id.ts";
@@ -38,7 +40,7 @@ const create = createRoute({
   request: { headers: IdempotencyHeaders },
   responses: {
     201: { description: "The hook.", ...json(NewHook) },
-    ...problems(400, 404, 409, 422, 503),
+    ...problems(400, 403, 404, 409, 422, 503),
   },
 });
 
@@ -84,17 +86,19 @@ export const hooks = createRouter()
       throw invalidRequest(given.error.issues, "json", Object.keys(NewHookFields.shape));
     }
     const { name, source, filter, model, deliver: target, steps, recipe } = given.data;
-    const secret = given.data.secret ?? newSecretFor(source);
+    const secret = source === "r2" ? null : (given.data.secret ?? newSecretFor(source));
     refuseUnfit(given.data, secret);
+    if (target.to === "http_put") await checkPublicUrl(sampleUrl(target.url), c.env);
     const config: HookConfig = {
       filter,
       model,
       recipe: recipe === undefined ? { steps: requireSteps(steps) } : { reference: recipe },
       deliver: target,
+      origin: new URL(c.req.url).origin,
     };
     if (recipe !== undefined) await requireRecipe(c.env, c.get("workspace"), recipe);
     return await idempotent(c, await sha256Hex(text), async () => {
-      const hook = await addHook(c.env, c.get("workspace"), { name, source, config }, secret);
+      const hook = await addHook(c.env, c.get("workspace"), { name, source, config }, secret ?? "");
       return c.json({ ...hookBody(hook), secret }, 201);
     });
   })
@@ -119,6 +123,19 @@ export async function requireHook(c: AppContext, id: string): Promise<HookRow> {
   return hook;
 }
 
+/** @throws ApiError for a template that gives no URL */
+function sampleUrl(template: string): URL {
+  const url = placed(template, { file: "model.onnx", job: "job" }, encodedPath);
+  if (URL.canParse(url)) return new URL(url);
+  return refuse("deliver.url", "must be a URL");
+}
+
+function refuse(path: string, message: string): never {
+  throw new ApiError("invalid_request", `body: ${path}: ${message}`, {
+    errors: [{ path, message }],
+  });
+}
+
 function newSecretFor(source: HookSource): string {
   return source === "standard" ? newWebhookSecret() : randomSecret("hook");
 }
@@ -126,17 +143,12 @@ function newSecretFor(source: HookSource): string {
 /** @throws ApiError for a recipe that is none or two, for a model that is nowhere, and for a secret that cannot sign */
 function refuseUnfit(
   { source, model, steps, recipe }: z.infer<typeof NewHookFields>,
-  secret: string,
+  secret: string | null,
 ): void {
-  const refuse = (path: string, message: string) => {
-    throw new ApiError("invalid_request", `body: ${path}: ${message}`, {
-      errors: [{ path, message }],
-    });
-  };
   if ((steps === undefined) === (recipe === undefined)) {
     refuse("recipe", "give either steps or recipe");
   }
-  if (source !== "standard") return;
+  if (source !== "standard" || secret === null) return;
   if (model.url === undefined) refuse("model.url", "says where the model is, and is needed");
   try {
     new Webhook(secret).sign("id", new Date(), "");

@@ -168,6 +168,20 @@ const OptimizeJob = z
         lineage: z
           .array(z.string())
           .openapi({ description: "Models, from the one it began with to the result." }),
+        links: z
+          .object({
+            expires_at: Timestamp,
+            files: z.array(
+              z.object({
+                file: z.string(),
+                bytes: z.number().int(),
+                sha256: z.string(),
+                place: z.string().openapi({ description: "An address that needs no key." }),
+              }),
+            ),
+          })
+          .optional()
+          .openapi({ description: "For a hook that delivers by signed URL." }),
       })
       .nullable(),
   })

@@ -2,6 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { ApiError } from "../problem/api-error.ts";
 import { type BlobGrant, readGrant } from "../store/signed-blobs.ts";
+import { StoredObjectError } from "../store/r2-source.ts";
 import { declaredBytes } from "./body.ts";
 import { type AppContext, createRouter, documentBody } from "./context.ts";
 import { problemsOnly } from "./schemas.ts";
@@ -49,7 +50,13 @@ const write = createRoute({
 export const signedBlobs = createRouter()
   .openapi(read, async (c) => {
     const grant = await requireGrant(c, "GET");
-    return await sendObject(c, grant, { "Cache-Control": "private, max-age=600" });
+    try {
+      return await sendObject(c, grant, { "Cache-Control": "private, max-age=600" });
+    } catch (error) {
+      // An address may outlive what it is of.
+      if (error instanceof StoredObjectError) throw new ApiError("not_found", "it was deleted");
+      throw error;
+    }
   })
   .openapi(write, async (c) => {
     const { key, maxBytes } = await requireGrant(c, "PUT");

@@ -43,10 +43,13 @@ const fromRow = (row: Row): DeliveryRow => ({
   work: row.work === null ? null : JSON.parse(row.work),
 });
 
-/** Stores those that are new; gives all, and the ids of the new ones. */
+/**
+ * Stores those that are new, of one payload; gives all, and the ids of the new ones.
+ */
 export async function addDeliveries(
   db: D1Database,
   deliveries: readonly NewDelivery[],
+  payload: string,
 ): Promise<{ rows: DeliveryRow[]; added: Set<string> }> {
   const now = Date.now();
   const insert = (each: NewDelivery) => {
@@ -81,11 +84,25 @@ export async function addDeliveries(
     db
       .prepare(`SELECT ${COLUMNS} FROM hook_deliveries WHERE hook_id = ? AND delivery_key = ?`)
       .bind(each.hookId, each.key);
-  const results = await db.batch<Row>([...deliveries.map(insert), ...deliveries.map(select)]);
+  const keep = deliveries.slice(0, 1).map(({ hookId, workspace, payloadSha256 }) =>
+    db
+      .prepare(
+        `INSERT INTO hook_payloads (hook_id, workspace_id, sha256, payload, created_at) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (hook_id, sha256) DO UPDATE SET created_at = excluded.created_at`,
+      )
+      .bind(hookId, workspace, payloadSha256, payload, now),
+  );
+  const results = await db.batch<Row>([
+    ...deliveries.map(insert),
+    ...deliveries.map(select),
+    ...keep,
+  ]);
   const found = results.map(({ results: rows }) => rows);
   return {
     added: new Set(found.slice(0, deliveries.length).flatMap((rows) => rows.map(({ id }) => id))),
-    rows: found.slice(deliveries.length).flatMap((rows) => rows.map(fromRow)),
+    rows: found
+      .slice(deliveries.length, 2 * deliveries.length)
+      .flatMap((rows) => rows.map(fromRow)),
   };
 }
 
@@ -160,6 +177,30 @@ export async function forgetDeliveries(db: D1Database, before: number): Promise<
     )
     .bind(before)
     .run();
+  await db
+    .prepare(
+      `DELETE FROM hook_payloads WHERE rowid IN (SELECT rowid FROM hook_payloads
+       WHERE created_at < ? LIMIT 5000)`,
+    )
+    .bind(before)
+    .run();
+}
+
+/** With its payload, as it was sent or the beginning of it. */
+export async function findDelivery(
+  db: D1Database,
+  hook: string,
+  id: string,
+): Promise<(DeliveryRow & { payload: string }) | undefined> {
+  const row = await db
+    .prepare(
+      `SELECT ${COLUMNS}, (SELECT payload FROM hook_payloads p
+         WHERE p.hook_id = d.hook_id AND p.sha256 = d.payload_sha256) AS payload
+       FROM hook_deliveries d WHERE hook_id = ? AND id = ?`,
+    )
+    .bind(hook, id)
+    .first<Row & { payload: string | null }>();
+  return row ? { ...fromRow(row), payload: row.payload ?? "" } : undefined;
 }
 
 export async function listDeliveries(

@@ -81,6 +81,22 @@ export async function listHooks(
   return { rows: rows.map(fromRow), next };
 }
 
+/** Those that listen to one source, the oldest first. */
+export async function listeningHooks(
+  db: D1Database,
+  workspace: string,
+  source: HookSource,
+  limit: number,
+): Promise<HookRow[]> {
+  const { results } = await db
+    .prepare(
+      `SELECT ${COLUMNS} FROM hooks WHERE workspace_id = ? AND source = ? ORDER BY created_at LIMIT ?`,
+    )
+    .bind(workspace, source, limit)
+    .all<Row>();
+  return results.map(fromRow);
+}
+
 /** Its deliveries go too. */
 export async function deleteHook(db: D1Database, workspace: string, id: string): Promise<boolean> {
   const { meta } = await db

@@ -114,7 +114,7 @@ export async function findFile(
   id: string,
   location: string,
 ): Promise<(ModelFile & { key: string }) | undefined> {
-  return (await files(db, workspace, id)).find((file) => file.location === location);
+  return (await modelObjects(db, workspace, id)).find((file) => file.location === location);
 }
 
 /** The model's files as range sources. */
@@ -123,7 +123,7 @@ export async function openModel(
   workspace: string,
   id: string,
 ): Promise<ModelInput | undefined> {
-  const found = await files(env.DB, workspace, id);
+  const found = await modelObjects(env.DB, workspace, id);
   const open = (location: string) => {
     const file = found.find((candidate) => candidate.location === location);
     return file && new R2Source(env.BLOBS, file.key, file.bytes);
@@ -132,7 +132,8 @@ export async function openModel(
   return source && { source, external: async (location) => open(location) };
 }
 
-async function files(db: D1Database, workspace: string, id: string) {
+/** The model's files with their keys in R2; none where there is no such model. */
+export async function modelObjects(db: D1Database, workspace: string, id: string) {
   const { results } = await db
     .prepare(
       `SELECT location, sha256, f.bytes AS bytes, object_key AS key
@@ -241,7 +242,7 @@ export async function deleteModel(
   workspace: string,
   id: string,
 ): Promise<"deleted" | "not_found" | "in_use"> {
-  const found = await files(env.DB, workspace, id);
+  const found = await modelObjects(env.DB, workspace, id);
   if (found.length === 0) return "not_found";
   const owner = `delete/${id}`;
   const orphans = `FROM blobs WHERE workspace_id = ?1 AND sha256 IN (SELECT value FROM json_each(?2))

@@ -1,4 +1,4 @@
-/** @file A process that is killed loses no delivery that it answered, and does none twice. */
+/** @file A process that is killed loses no delivery that it answered, does none twice, and hands every result over. */
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -19,8 +19,15 @@ const DELIVERIES = 12;
 it("deliveries of before a SIGKILL end in one model and one job each after the next start", async () => {
   const dataDir = await newDataDir();
   const model = await linearFile(16, 16);
-  const origin = createServer((_, response) => {
-    setTimeout(() => response.end(model), 100);
+  const put = new Map<string, number>();
+  const origin = createServer((request, response) => {
+    request.resume();
+    if (request.method === "PUT") {
+      request.on("end", () => {
+        put.set(request.url ?? "", (put.get(request.url ?? "") ?? 0) + 1);
+        response.writeHead(201).end();
+      });
+    } else setTimeout(() => response.end(model), 100);
   });
   origin.listen(0, "127.0.0.1");
   await once(origin, "listening");
@@ -33,6 +40,7 @@ it("deliveries of before a SIGKILL end in one model and one job each after the n
       source: "standard",
       model: { url: "{url}" },
       steps: [{ op: "prune", amount: 0.5 }],
+      deliver: { to: "http_put", url: `http://127.0.0.1:${port}/{job}` },
     }),
   });
   const hook = (await made.json()) as Json;
@@ -65,6 +73,8 @@ it("deliveries of before a SIGKILL end in one model and one job each after the n
   const jobs = (await list("/v1/jobs")).filter(({ operation }) => operation === "optimize");
   expect(new Set(jobs.map(({ model_id }) => model_id)).size).toBe(DELIVERIES);
   expect(jobs.length).toBe(DELIVERIES);
+  await expect.poll(() => put.size, { timeout: 60_000 }).toBe(DELIVERIES);
+  expect([...put.keys()].sort()).toEqual(jobs.map(({ id }) => `/${id}`).sort());
   await second.kill();
   origin.close();
   await rm(dataDir, { recursive: true, force: true });

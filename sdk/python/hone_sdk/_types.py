@@ -67,7 +67,7 @@ Problem = TypedDict(
         "title": "str",
         "status": "int",
         "detail": "str",
-        "code": "Literal[\"invalid_request\", \"unknown_option\", \"invalid_json\", \"empty_body\", \"incomplete_body\", \"invalid_multipart\", \"invalid_cursor\", \"method_not_available\", \"unauthorized\", \"invalid_signature\", \"url_not_allowed\", \"insufficient_scope\", \"not_found\", \"method_not_allowed\", \"length_required\", \"upgrade_required\", \"precondition_failed\", \"body_too_large\", \"quota_exceeded\", \"unsupported_media_type\", \"range_not_satisfiable\", \"idempotency_key_in_progress\", \"idempotency_key_reused\", \"rate_limited\", \"last_key\", \"model_in_use\", \"job_already_finished\", \"upload_not_open\", \"upload_incomplete\", \"part_size_invalid\", \"not_onnx\", \"truncated\", \"malformed\", \"invalid_model\", \"limit_exceeded\", \"unsupported\", \"external_data\", \"unexpected_file\", \"invalid_samples\", \"not_a_dataset\", \"invalid_dataset\", \"dataset_too_large\", \"dataset_mismatch\", \"dataset_in_use\", \"no_executor\", \"task_failed\", \"external_data_not_run\", \"nothing_to_gain\", \"not_close_enough\", \"does_not_load\", \"unknown_name\", \"not_applicable\", \"result_has_external_data\", \"training_mismatch\", \"rank_too_small\", \"training_diverged\", \"training_failed\", \"url_fetch_failed\", \"gave_up\", \"internal_error\", \"storage_unavailable\", \"not_configured\", \"overloaded\"]",
+        "code": "Literal[\"invalid_request\", \"unknown_option\", \"invalid_json\", \"empty_body\", \"incomplete_body\", \"invalid_multipart\", \"invalid_cursor\", \"method_not_available\", \"unauthorized\", \"invalid_signature\", \"url_not_allowed\", \"insufficient_scope\", \"not_found\", \"method_not_allowed\", \"length_required\", \"upgrade_required\", \"precondition_failed\", \"body_too_large\", \"quota_exceeded\", \"unsupported_media_type\", \"range_not_satisfiable\", \"idempotency_key_in_progress\", \"idempotency_key_reused\", \"rate_limited\", \"last_key\", \"model_in_use\", \"job_already_finished\", \"upload_not_open\", \"upload_incomplete\", \"part_size_invalid\", \"not_onnx\", \"truncated\", \"malformed\", \"invalid_model\", \"limit_exceeded\", \"unsupported\", \"external_data\", \"unexpected_file\", \"invalid_samples\", \"not_a_dataset\", \"invalid_dataset\", \"dataset_too_large\", \"dataset_mismatch\", \"dataset_in_use\", \"no_executor\", \"task_failed\", \"bound_missed\", \"external_data_not_run\", \"nothing_to_gain\", \"not_close_enough\", \"does_not_load\", \"unknown_name\", \"not_applicable\", \"result_has_external_data\", \"training_mismatch\", \"rank_too_small\", \"training_diverged\", \"training_failed\", \"url_fetch_failed\", \"gave_up\", \"internal_error\", \"storage_unavailable\", \"not_configured\", \"overloaded\"]",
         "hint": "str",
         "request_id": NotRequired["str"],
         "errors": NotRequired["list[ProblemErrorsItem]"],
@@ -268,7 +268,7 @@ OptimizeJobRecipe = TypedDict(
 OptimizeJobProgressStepsItem = TypedDict(
     "OptimizeJobProgressStepsItem",
     {
-        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\"]",
+        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\", \"evaluate\"]",
         "state": "Literal[\"waiting\", \"running\", \"succeeded\", \"failed\", \"canceled\"]",
         "job_id": "Union[str, None]",
         "fraction": "float",
@@ -403,7 +403,7 @@ RecipeStepResultMeasured2 = TypedDict(
 RecipeStepResult = TypedDict(
     "RecipeStepResult",
     {
-        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\"]",
+        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\", \"evaluate\"]",
         "job_id": "str",
         "model_id": "str",
         "sha256": "str",
@@ -734,7 +734,7 @@ EvaluateRequest = TypedDict(
 OptimizationPlanStepsItem = TypedDict(
     "OptimizationPlanStepsItem",
     {
-        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\", None]",
+        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\", \"evaluate\", None]",
         "options": "dict[str, Any]",
         "bytes": "Union[int, None]",
         "cached": "bool",
@@ -986,6 +986,45 @@ BenchmarkStep = TypedDict(
         "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
         "original": NotRequired["str"],
         "runs": NotRequired["int"],
+    },
+)
+
+EvaluateStepInputsValue1 = TypedDict(
+    "EvaluateStepInputsValue1",
+    {
+        "field": "str",
+        "scale": NotRequired["float"],
+    },
+)
+
+EvaluateStepSplit = TypedDict(
+    "EvaluateStepSplit",
+    {
+        "fraction": "float",
+        "seed": NotRequired["int"],
+    },
+)
+
+EvaluateStep = TypedDict(
+    "EvaluateStep",
+    {
+        "op": "Literal[\"evaluate\"]",
+        "dataset": "str",
+        "inputs": NotRequired["dict[str, Union[str, EvaluateStepInputsValue1]]"],
+        "label": NotRequired["str"],
+        "output": NotRequired["str"],
+        "from_logits": NotRequired["bool"],
+        "class_axis": NotRequired["int"],
+        "ignore_index": NotRequired["int"],
+        "delta": NotRequired["float"],
+        "batch_size": NotRequired["int"],
+        "split": NotRequired["EvaluateStepSplit"],
+        "limit": NotRequired["int"],
+        "metrics": NotRequired["list[str]"],
+        "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
+        "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
+        "min": NotRequired["dict[str, float]"],
+        "max": NotRequired["dict[str, float]"],
     },
 )
 
@@ -1810,6 +1849,19 @@ ReportKeptItem = TypedDict(
     },
 )
 
+ReportActivationsItem = TypedDict(
+    "ReportActivationsItem",
+    {
+        "name": "str",
+        "type": "Literal[\"int8\", \"uint8\"]",
+        "low": "float",
+        "high": "float",
+        "scale": "float",
+        "zero_point": "int",
+        "shared_with": "Union[str, None]",
+    },
+)
+
 Report = TypedDict(
     "Report",
     {
@@ -1824,6 +1876,7 @@ Report = TypedDict(
         "tried": "list[ReportTriedItem]",
         "changed": "list[ReportChangedItem]",
         "kept": "list[ReportKeptItem]",
+        "activations": "list[ReportActivationsItem]",
         "notes": "list[str]",
     },
 )
@@ -1949,7 +2002,7 @@ Readiness = TypedDict(
 )
 
 Job = Union[CompressionJob, TrainingJob, MeasurementJob, OptimizeJob]
-RecipeStep = Union[QuantizeStep, PruneStep, TrainStep, VerifyStep, BenchmarkStep]
+RecipeStep = Union[QuantizeStep, PruneStep, TrainStep, VerifyStep, BenchmarkStep, EvaluateStep]
 NewHook = Any
 HookDeliveryWithPayload = Any
 NewRunnerToken = Any
@@ -1974,6 +2027,7 @@ __all__ = [
     "DeleteWorkspaceRequest",
     "EpochMetrics",
     "EvaluateRequest",
+    "EvaluateStep",
     "Graph",
     "Health",
     "Hook",

@@ -30,13 +30,11 @@ export async function importModel(
     const before = await findModel(env.DB, workspace, id);
     if (before) return before;
   }
-  const { url, name } = "url" in work ? work : await fileOf(env, work.huggingface);
-  if (!URL.canParse(url)) throw new ApiError("url_not_allowed", "the delivery's address is no URL");
-  const response = await importUrl(url, env);
+  const { body, name } = await open(env, work);
   const objects = new TemporaryObjects(env, workspace, owner);
   const spool = new Spool(objects, { expectedBytes: 0 });
   try {
-    for await (const chunk of counted(response, Number(env.MAX_BODY_BYTES))) {
+    for await (const chunk of counted(body, Number(env.MAX_BODY_BYTES))) {
       await spool.write(chunk);
     }
     const model = await spool.finish();
@@ -48,6 +46,23 @@ export async function importModel(
   } finally {
     await objects.release();
   }
+}
+
+async function open(
+  env: Env,
+  work: HookWork,
+): Promise<{ body: ReadableStream | null; name: string }> {
+  if ("object" in work) {
+    const { key, etag } = work.object;
+    const object = await env.EXCHANGE.get(key, { onlyIf: { etagMatches: etag } });
+    if (!object) throw new ApiError("not_found", `there is no object ${key}`);
+    // Without a body: what was told of is not what is there.
+    if (!("body" in object)) throw new ApiError("not_found", `${key} was replaced meanwhile`);
+    return { body: object.body as ReadableStream, name: work.name };
+  }
+  const { url, name } = "url" in work ? work : await fileOf(env, work.huggingface);
+  if (!URL.canParse(url)) throw new ApiError("url_not_allowed", "the delivery's address is no URL");
+  return { body: (await importUrl(url, env)).body, name };
 }
 
 /** The one file of the repository that the glob fits. */
@@ -62,7 +77,7 @@ async function fileOf(
   );
   let text = "";
   const decoder = new TextDecoder();
-  for await (const chunk of counted(response, MAX_LIST_BYTES)) {
+  for await (const chunk of counted(response.body, MAX_LIST_BYTES)) {
     text += decoder.decode(chunk, { stream: true });
   }
   const { siblings = [] } = JSON.parse(text) as { siblings?: { rfilename?: unknown }[] };
@@ -81,7 +96,7 @@ async function fileOf(
 }
 
 async function* counted(
-  { body }: Response,
+  body: ReadableStream | null,
   maxBytes: number,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let bytes = 0;

@@ -8,6 +8,7 @@ export type Decision = { ignored: string } | { works: HookWork[] };
 const MAX_WORKS = 20;
 
 interface Payload {
+  workspace: string;
   config: HookConfig;
   /** As the source names it in a header, or in the payload. */
   event: string;
@@ -30,6 +31,7 @@ const READERS: Record<HookSource, (given: Payload) => Decision> = {
     return { ignored: `the event "${event}" is no release and no push` };
   },
   huggingface: readHuggingFace,
+  r2: readObject,
 };
 
 function readStandard({ config: { filter, model }, payload }: Payload): Decision {
@@ -52,6 +54,9 @@ function readStandard({ config: { filter, model }, payload }: Payload): Decision
       ? template.replaceAll(/\{([\w.]+)\}/g, (_, path: string) => encodeURIComponent(value(path)))
       : value(whole);
   if (missing !== undefined) return { ignored: `the payload has no text at ${missing}` };
+  const path = URL.canParse(url) ? decodeURI(new URL(url).pathname).slice(1) : url;
+  const elsewhere = outside("path", filter.path, at(payload, "path") ?? path);
+  if (elsewhere !== undefined) return { ignored: elsewhere };
   return { works: [{ url, name: fileName(url) }] };
 }
 
@@ -125,8 +130,33 @@ function readHuggingFace({ config: { filter, model }, payload, hub }: Payload): 
     return { ignored: "the payload has no repository or no revision" };
   }
   const path = model.path ?? "onnx/model.onnx";
+  const unwanted = outside("path", filter.path, path);
+  if (unwanted !== undefined) return { ignored: unwanted };
   if (/[*?]/.test(path)) return { works: [{ huggingface: { repository, revision, path } }] };
   return { works: [{ url: resolveUrl(hub, repository, revision, path), name: fileName(path) }] };
+}
+
+/** https://developers.cloudflare.com/r2/buckets/event-notifications/#message-format */
+const CREATED = ["PutObject", "CopyObject", "CompleteMultipartUpload"];
+
+/** A workspace's part of the exchange bucket is what begins with its id; globs see the rest of the key. */
+function readObject({ config: { filter }, workspace, payload }: Payload): Decision {
+  const action = String(at(payload, "action"));
+  if (!CREATED.includes(action)) return { ignored: `${action} makes no object` };
+  const key = at(payload, "object.key");
+  const etag = at(payload, "object.eTag");
+  if (typeof key !== "string" || typeof etag !== "string") {
+    return { ignored: "the message has no object with key and eTag" };
+  }
+  if (!key.startsWith(`${workspace}/`))
+    return { ignored: `its key does not begin with ${workspace}/` };
+  const path = key.slice(workspace.length + 1);
+  const unfit =
+    outside("repository", filter.repository, at(payload, "bucket")) ??
+    outside("tag", filter.tag, undefined) ??
+    outside("path", filter.path ?? "**/*.onnx", path);
+  if (unfit !== undefined) return { ignored: unfit };
+  return { works: [{ object: { key, etag }, name: fileName(path) }] };
 }
 
 export function resolveUrl(hub: string, repository: string, revision: string, path: string) {

@@ -4,11 +4,11 @@ import { addDeliveries, type DeliveryRow } from "../../store/hook-deliveries.ts"
 import type { HookRow } from "../../store/hooks.ts";
 import { hex, newId } from "../../store/id.ts";
 import type { HookSource } from "./hook.ts";
+import { queueHooks } from "./queue.ts";
 import { type Decision, readPayload } from "./read-payload.ts";
 
-export interface HookMessage {
-  delivery: string;
-}
+/** Of a payload, for the log. */
+const KEPT_BYTES = 64 << 10;
 
 export interface Received {
   rows: DeliveryRow[];
@@ -29,8 +29,21 @@ export async function receive(
   // GitHub and Hugging Face sign no id: what is sent again under another one has the same bytes.
   const key = hook.source === "standard" && sourceId !== null ? sourceId : digest;
   const decision = decide(env, hook, event, payload);
-  const about = { event, sourceId, payloadSha256: digest, payloadBytes: body.length };
+  const about = { event, sourceId, body, payloadSha256: digest };
   return await enter(env, hook, key, about, decision);
+}
+
+/** A notification of the bucket. One that the queue hands over again has the same bytes. */
+export async function receiveNotification(
+  env: Env,
+  hook: HookRow,
+  message: Record<string, unknown>,
+): Promise<void> {
+  const body = new TextEncoder().encode(JSON.stringify(message));
+  const payloadSha256 = hex(await crypto.subtle.digest("SHA-256", body));
+  const event = String(message["action"]).slice(0, 100);
+  const about = { event, sourceId: null, body, payloadSha256 };
+  await enter(env, hook, payloadSha256, about, decide(env, hook, event, message));
 }
 
 /** As if the source had sent it; each time anew. */
@@ -42,31 +55,31 @@ export async function receiveTest(
 ): Promise<Received> {
   const body = new TextEncoder().encode(JSON.stringify(payload));
   const payloadSha256 = hex(await crypto.subtle.digest("SHA-256", body));
-  const about = { event, sourceId: null, payloadSha256, payloadBytes: body.length };
+  const about = { event, sourceId: null, body, payloadSha256 };
   return await enter(env, hook, newId("test"), about, decide(env, hook, event, payload));
 }
 
 export function decide(
   env: Env,
-  { source, config }: HookRow,
+  { source, config, workspace }: HookRow,
   event: string,
   payload: Record<string, unknown>,
 ): Decision {
-  return readPayload(source, { config, event, payload, hub: env.HUGGINGFACE_URL });
+  return readPayload(source, { workspace, config, event, payload, hub: env.HUGGINGFACE_URL });
 }
 
 interface About {
   event: string;
   sourceId: string | null;
+  body: Uint8Array;
   payloadSha256: string;
-  payloadBytes: number;
 }
 
 async function enter(
   env: Env,
   { id: hookId, workspace }: HookRow,
   key: string,
-  about: About,
+  { body, ...about }: About,
   decision: Decision,
 ): Promise<Received> {
   const decisions = "works" in decision ? decision.works.map((work) => ({ work })) : [decision];
@@ -77,30 +90,27 @@ async function enter(
       workspace,
       key: `${key}/${index}`,
       ...about,
+      payloadBytes: body.length,
       decision: each,
     })),
+    new TextDecoder().decode(body.subarray(0, KEPT_BYTES)),
   );
-  await queueDeliveries(
-    env,
-    rows.filter(({ id, state }) => added.has(id) && state === "queued").map(({ id }) => id),
-  );
+  const queued = rows.filter(({ id, state }) => added.has(id) && state === "queued");
+  if (queued.length > 0)
+    await queueHooks(
+      env,
+      queued.map(({ id }) => ({ delivery: id })),
+    );
   return { rows, duplicate: added.size === 0 };
 }
 
-/** Never throws: the sweep finds what was not queued. */
-export async function queueDeliveries(env: Env, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return;
-  try {
-    await env.HOOK_WORK.sendBatch(
-      ids.map((delivery) => ({ body: { delivery } satisfies HookMessage })),
-    );
-  } catch (error) {
-    console.error(JSON.stringify({ hook_deliveries: ids.length }), error);
-  }
-}
-
 function namesOf(source: HookSource, headers: Headers, payload: Record<string, unknown>) {
-  const named = { standard: "webhook-id", github: "X-GitHub-Delivery", huggingface: "" }[source];
+  const named = {
+    standard: "webhook-id",
+    github: "X-GitHub-Delivery",
+    huggingface: "",
+    r2: "",
+  }[source];
   const sourceId = named ? (headers.get(named)?.slice(0, 200) ?? null) : null;
   const event =
     source === "github"

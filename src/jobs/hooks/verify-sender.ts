@@ -20,6 +20,8 @@ export async function verifySender(
       return await verifyGitHub(secret, headers, body);
     case "huggingface":
       return await verifyHuggingFace(secret, headers);
+    case "r2":
+      throw refused("the bucket's notifications trigger this hook, and no call does");
   }
 }
 

@@ -12,12 +12,14 @@ import {
   takeDelivery,
   waitingDeliveries,
 } from "../../store/hook-deliveries.ts";
+import { addResult, dropResult, waitingResults } from "../../store/hook-results.ts";
 import { findHook } from "../../store/hooks.ts";
 import { findRecipe } from "../../store/recipes.ts";
 import { orderOptimization } from "../recipes/order-optimization.ts";
 import type { HookConfig } from "./hook.ts";
 import { importModel } from "./import-model.ts";
-import { type HookMessage, queueDeliveries } from "./receive.ts";
+import { workOnResult } from "./deliver-result.ts";
+import { type HookMessage, queueHooks } from "./queue.ts";
 
 /** Who works on a delivery says so more often than this, or is given up. */
 const LEASE_MS = 20_000;
@@ -34,7 +36,8 @@ export async function workBatch(env: Env, batch: MessageBatch<HookMessage>): Pro
   const workOff = async () => {
     for (let message = waiting.pop(); message; message = waiting.pop()) {
       try {
-        const again = await workOn(env, message.body.delivery);
+        const { delivery, result } = message.body;
+        const again = await (result ? workOnResult(env, delivery) : workOn(env, delivery));
         if (again === undefined) message.ack();
         else message.retry({ delaySeconds: again });
       } catch (error) {
@@ -71,7 +74,17 @@ async function carryOut(env: Env, row: DeliveryRow): Promise<void> {
   if (!hook || !work) throw new ApiError("not_found", "the hook was deleted");
   const recipe = await recipeOf(env, workspace, hook.config);
   const model = await importModel(env, workspace, model_id, work, row.attempts > 1);
-  await orderOptimization(env, workspace, { model, name: null, ...recipe }, job_id);
+  const { deliver: target, origin = "" } = hook.config;
+  if (target.to === "catalogue") {
+    await orderOptimization(env, workspace, { model, name: null, ...recipe }, job_id);
+    return;
+  }
+  await addResult(env.DB, { id: row.id, workspace, job: job_id }, target);
+  const links = target.to === "signed_url" && {
+    links: { origin, expires_in_s: target.expires_in_s },
+  };
+  const delivery = { id: row.id, ...links };
+  await orderOptimization(env, workspace, { model, name: null, delivery, ...recipe }, job_id);
 }
 
 async function recipeOf(env: Env, workspace: string, { recipe }: HookConfig) {
@@ -92,6 +105,7 @@ async function failed(env: Env, row: DeliveryRow, error: unknown): Promise<numbe
   const reason = known ? `${known.code}: ${known.message}` : "internal_error: it failed here";
   if (forGood || row.attempts >= MAX_ATTEMPTS) {
     await settleDelivery(env.DB, row.id, "failed", reason);
+    await dropResult(env.DB, row.id);
     return undefined;
   }
   await settleDelivery(env.DB, row.id, "queued", reason);
@@ -101,6 +115,14 @@ async function failed(env: Env, row: DeliveryRow, error: unknown): Promise<numbe
 /** What a lost message left behind; and what is long over is forgotten. */
 export async function sweepDeliveries(env: Env, now = Date.now()): Promise<void> {
   const ids = await waitingDeliveries(env.DB, now, SWEPT);
-  await queueDeliveries(env, ids);
+  await queueHooks(
+    env,
+    ids.map((delivery) => ({ delivery })),
+  );
+  const results = await waitingResults(env.DB, now, SWEPT);
+  await queueHooks(
+    env,
+    results.map((delivery) => ({ delivery, result: true })),
+  );
   await forgetDeliveries(env.DB, now - KEPT_MS);
 }

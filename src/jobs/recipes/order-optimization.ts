@@ -7,6 +7,7 @@ import type { JobView } from "../job-view.ts";
 import { enterJob } from "../jobs.ts";
 import { cachedModel, makesModel } from "./order-step.ts";
 import {
+  type HookDelivery,
   INPUT,
   newOptimizeView,
   type OptimizeOrder,
@@ -19,18 +20,19 @@ export interface OptimizeRequest {
   steps: RecipeStep[];
   recipe: RecipeName | null;
   name: string | null;
+  delivery?: HookDelivery;
 }
 
 /** @param id the same id again finds the same job */
 export async function orderOptimization(
   env: Env,
   workspace: string,
-  { model, steps, recipe, name }: OptimizeRequest,
+  { model, ...request }: OptimizeRequest,
   id = newId("job"),
 ): Promise<JobView> {
   const bytes = bytesOf(model);
-  const order: OptimizeOrder = { id, workspace, modelId: model.id, bytes, steps, recipe, name };
-  const inputs = new Set(steps.flatMap((step) => idsIn(step).map(({ value }) => value)));
+  const order: OptimizeOrder = { id, workspace, modelId: model.id, bytes, ...request };
+  const inputs = new Set(request.steps.flatMap((step) => idsIn(step).map(({ value }) => value)));
   inputs.delete(model.id);
   const job = await enterJob(env, workspace, newOptimizeView(order), order, [...inputs]);
   if (!job) throw new ApiError("not_found", `there is no model ${model.id}`);
@@ -78,6 +80,8 @@ function idsIn({ op, options }: RecipeStep): { kind: "model" | "dataset"; value:
     add("dataset", options["dataset"]);
     add("dataset", (options["validation"] as { dataset?: string } | undefined)?.dataset);
     add("model", (options["teacher"] as { model?: string } | undefined)?.model);
+  } else if (op === "evaluate") {
+    add("dataset", options["dataset"]);
   } else if (options["original"] !== INPUT) add("model", options["original"]);
   return found;
 }

@@ -1,19 +1,34 @@
 /** @file A recipe: steps on a model, each one's result the next one's model; and the job that carries one out. */
 import { sha256Hex } from "../../store/id.ts";
+import type { ResultPlace } from "../hooks/hook.ts";
 import { type AnyJobView, queued } from "../job-view.ts";
 
 /** The options are those of the operation's own endpoint, checked by its schema. */
 export type RecipeStep =
   | { op: "quantize" | "prune" | "train"; options: Record<string, unknown> }
-  | { op: "verify" | "benchmark"; options: MeasureOptions };
+  | { op: "verify" | "benchmark"; options: MeasureOptions }
+  | { op: "evaluate"; options: Record<string, unknown> & MetricBounds };
 
 export interface MeasureOptions extends Record<string, unknown> {
   /** `input`: the model that the recipe began with. */
   original?: string;
 }
 
-export const RECIPE_OPS = ["quantize", "prune", "train", "verify", "benchmark"] as const;
+export const RECIPE_OPS = [
+  "quantize",
+  "prune",
+  "train",
+  "verify",
+  "benchmark",
+  "evaluate",
+] as const;
 export type RecipeOp = (typeof RECIPE_OPS)[number];
+
+/** What an evaluation's metrics have to be, at least and at most. */
+export interface MetricBounds {
+  min?: Record<string, number>;
+  max?: Record<string, number>;
+}
 
 /** Stands for the model that the recipe began with. */
 export const INPUT = "input";
@@ -34,6 +49,14 @@ export interface OptimizeOrder {
   recipe: RecipeName | null;
   /** Of the last model. */
   name: string | null;
+  /** Of a hook, which wants the result elsewhere than in the catalogue, too. */
+  delivery?: HookDelivery;
+}
+
+export interface HookDelivery {
+  id: string;
+  /** The result has addresses that need no key, for so long. */
+  links?: { origin: string; expires_in_s: number };
 }
 
 /** `waiting` until the steps before it are done. */
@@ -69,6 +92,8 @@ export interface OptimizeResult {
   steps: StepResult[];
   /** Ids of models, from the one it began with to the result. */
   lineage: string[];
+  /** What a hook wants that delivers by signed URL. */
+  links?: { expires_at: number; files: ResultPlace[] };
 }
 
 export interface OptimizeView extends AnyJobView {

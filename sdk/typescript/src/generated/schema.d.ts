@@ -1421,7 +1421,7 @@ export interface components {
             /** @description What was wrong, in this request. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "invalid_signature" | "url_not_allowed" | "insufficient_scope" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "quota_exceeded" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
+            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "invalid_signature" | "url_not_allowed" | "insufficient_scope" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "quota_exceeded" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "bound_missed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
             /** @description What to do next. */
             hint: string;
             request_id?: string;
@@ -1663,7 +1663,7 @@ export interface components {
                 doing: string;
                 steps: {
                     /** @enum {string} */
-                    op: "quantize" | "prune" | "train" | "verify" | "benchmark";
+                    op: "quantize" | "prune" | "train" | "verify" | "benchmark" | "evaluate";
                     /** @enum {string} */
                     state: "waiting" | "running" | "succeeded" | "failed" | "canceled";
                     job_id: string | null;
@@ -1700,7 +1700,7 @@ export interface components {
         };
         RecipeStepResult: {
             /** @enum {string} */
-            op: "quantize" | "prune" | "train" | "verify" | "benchmark";
+            op: "quantize" | "prune" | "train" | "verify" | "benchmark" | "evaluate";
             /** @description The job that did it. */
             job_id: string;
             /** @description What it made, or measured. */
@@ -2511,7 +2511,7 @@ export interface components {
             ok: boolean;
             steps: {
                 /** @enum {string|null} */
-                op: "quantize" | "prune" | "train" | "verify" | "benchmark" | null;
+                op: "quantize" | "prune" | "train" | "verify" | "benchmark" | "evaluate" | null;
                 options: {
                     [key: string]: unknown;
                 };
@@ -2560,7 +2560,7 @@ export interface components {
             dry_run?: boolean;
         };
         /** @description An operation, with the options of its own endpoint beside it. */
-        RecipeStep: components["schemas"]["QuantizeStep"] | components["schemas"]["PruneStep"] | components["schemas"]["TrainStep"] | components["schemas"]["VerifyStep"] | components["schemas"]["BenchmarkStep"];
+        RecipeStep: components["schemas"]["QuantizeStep"] | components["schemas"]["PruneStep"] | components["schemas"]["TrainStep"] | components["schemas"]["VerifyStep"] | components["schemas"]["BenchmarkStep"] | components["schemas"]["EvaluateStep"];
         QuantizeStep: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -3054,6 +3054,97 @@ export interface components {
             original?: string;
             /** @default 20 */
             runs?: number;
+        };
+        EvaluateStep: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "evaluate";
+            /** @example dataset_2f9k4w */
+            dataset: string;
+            /**
+             * @description Fields of the dataset by the model's inputs; default: the one of the input's name, else the only one that fits. Numbers are multiplied by `scale`.
+             * @example {
+             *       "x": {
+             *         "field": "image",
+             *         "scale": 0.00392156862745098
+             *       }
+             *     }
+             */
+            inputs?: {
+                [key: string]: string | {
+                    field: string;
+                    scale?: number;
+                };
+            };
+            /** @description The field with the labels; default `label`, else the only one left. */
+            label?: string;
+            /** @description What is judged; default the first output. */
+            output?: string;
+            /** @description The output holds logits, not probabilities; default: unless it is a Softmax's or a Sigmoid's. */
+            from_logits?: boolean;
+            /** @description Of the output; default: found by the shape of the labels. */
+            class_axis?: number;
+            /** @description A label that does not count; default -100. */
+            ignore_index?: number;
+            /** @description Of huber; default 1. */
+            delta?: number;
+            /** @description Rows fed at once; default 32, or what the model fixes. */
+            batch_size?: number;
+            /**
+             * @description Only the rows that a training with this `validation.fraction` and `seed` does not train on.
+             * @example {
+             *       "fraction": 0.1,
+             *       "seed": 0
+             *     }
+             */
+            split?: {
+                fraction: number;
+                /** @default 0 */
+                seed?: number;
+            };
+            /** @description Only the first so many rows. */
+            limit?: number;
+            /**
+             * @description `accuracy`, `top_K_accuracy`, or a loss of training by its name. Default: accuracy where the labels are whole numbers, else mse and l1.
+             * @example [
+             *       "accuracy",
+             *       "top_5_accuracy",
+             *       "cross_entropy"
+             *     ]
+             */
+            metrics?: string[];
+            /**
+             * @description `auto`: a runner that has what it takes, else the Worker (small models).
+             * @default auto
+             * @enum {string}
+             */
+            executor?: "auto" | "edge" | "runner";
+            /**
+             * @description Only there. `wasm` is what the Worker has.
+             * @example webgpu
+             * @enum {string}
+             */
+            backend?: "cuda" | "webgpu" | "cpu" | "wasm";
+            /**
+             * @description What metrics have to be at least; below, the recipe fails.
+             * @example {
+             *       "accuracy": 0.9
+             *     }
+             */
+            min?: {
+                [key: string]: number;
+            };
+            /**
+             * @description What metrics may be at most; above, the recipe fails.
+             * @example {
+             *       "accuracy": 0.9
+             *     }
+             */
+            max?: {
+                [key: string]: number;
+            };
         };
         RecipeList: {
             /** @enum {string} */
@@ -4210,6 +4301,19 @@ export interface components {
                 name: string;
                 reason: string;
             }[];
+            /** @description Activations that are 8-bit now (static quantization). */
+            activations: {
+                name: string;
+                /** @enum {string} */
+                type: "int8" | "uint8";
+                /** @description The range that calibration found. */
+                low: number;
+                high: number;
+                scale: number;
+                zero_point: number;
+                /** @description The value whose scale it takes. */
+                shared_with: string | null;
+            }[];
             notes: string[];
         };
         NewKey: components["schemas"]["Key"] & {
@@ -4491,7 +4595,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description `idempotency_key_reused`, `truncated`, `malformed`, `invalid_model`, `unsupported`, `external_data`, `unexpected_file`, `invalid_samples`, `invalid_dataset`, `dataset_mismatch`, `no_executor`, `task_failed`, `external_data_not_run`, `nothing_to_gain`, `not_close_enough`, `does_not_load`, `unknown_name`, `not_applicable`, `result_has_external_data`, `training_mismatch`, `training_diverged`, `training_failed`, `url_fetch_failed` */
+        /** @description `idempotency_key_reused`, `truncated`, `malformed`, `invalid_model`, `unsupported`, `external_data`, `unexpected_file`, `invalid_samples`, `invalid_dataset`, `dataset_mismatch`, `no_executor`, `task_failed`, `bound_missed`, `external_data_not_run`, `nothing_to_gain`, `not_close_enough`, `does_not_load`, `unknown_name`, `not_applicable`, `result_has_external_data`, `training_mismatch`, `training_diverged`, `training_failed`, `url_fetch_failed` */
         Problem422: {
             headers: {
                 [name: string]: unknown;
@@ -4737,6 +4841,7 @@ export type PruneStep = components['schemas']['PruneStep'];
 export type TrainStep = components['schemas']['TrainStep'];
 export type VerifyStep = components['schemas']['VerifyStep'];
 export type BenchmarkStep = components['schemas']['BenchmarkStep'];
+export type EvaluateStep = components['schemas']['EvaluateStep'];
 export type RecipeList = components['schemas']['RecipeList'];
 export type Recipe = components['schemas']['Recipe'];
 export type NewRecipeRequest = components['schemas']['NewRecipeRequest'];
