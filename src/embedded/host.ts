@@ -8,7 +8,6 @@ import type { Migration, WorkerBundle } from "./bundle.ts";
 import { projectRoot, workerBundle } from "./bundle.ts";
 import { startCrons } from "./cron.ts";
 import { lockData } from "./data-lock.ts";
-import { RATE_LIMITER, rateLimiter } from "./rate-limiter.ts";
 import { childProcesses, guardRuntime } from "./runtime-guard.ts";
 
 export interface ServiceOptions {
@@ -111,14 +110,13 @@ function miniflareOptions(
       ...options.vars,
     },
     outboundService: "outbound",
+    // The Worker counts by itself: Miniflare's limiter writes a row to disk for each request, and each waits for it.
     ratelimits: {},
-    serviceBindings: { ...bundle.options.serviceBindings, RATE_LIMIT: RATE_LIMITER },
   };
-  const compatibilityDate = bundle.options.compatibilityDate ?? "";
   const outbound: V4WorkerOptions = {
     name: "outbound",
     modules: [{ type: "ESModule", path: "outbound.js", contents: OUTBOUND }],
-    compatibilityDate,
+    compatibilityDate: bundle.options.compatibilityDate ?? "",
     // What R2 itself tells on Cloudflare has to be told by whoever puts objects here.
     queueProducers: { OBJECTS: "hone-objects" },
     serviceBindings: { NETWORK: { network: { allow, tlsOptions: { trustBrowserCas: true } } } },
@@ -131,7 +129,7 @@ function miniflareOptions(
     cf: false,
     telemetry: { enabled: false },
     resourcePersistencePath: dataDir,
-    workers: [service, outbound, rateLimiter(limit, compatibilityDate)],
+    workers: [service, outbound],
   });
 }
 
