@@ -6,7 +6,7 @@ import { makeInt64, opsetVersion } from "../graph/build.ts";
 import { cloneModel } from "../graph/clone.ts";
 import { constantTensor } from "../graph/constants.ts";
 import { makeDense } from "./dense.ts";
-import { inlineFunctions } from "./inline-functions.ts";
+import { inlineFunctions } from "../graph/inline-functions.ts";
 import { type Inferred, inferTypes } from "../graph/infer.ts";
 import { Names, Scope } from "../graph/scope.ts";
 import { DataType } from "../onnx/data-type.ts";

@@ -39,6 +39,17 @@ export interface ActivationChange {
   sharedWith: string | null;
 }
 
+/** What simplification did to the graph; nodes of subgraphs count, those of functions do not. */
+export interface Simplification {
+  nodesBefore: number;
+  nodesAfter: number;
+  /** By name, those that are gone too. */
+  opTypes: { opType: string; before: number; after: number }[];
+  /** Those that ran, and how many changes each made in all rounds. */
+  passes: { name: string; changes: number }[];
+  rounds: number;
+}
+
 export interface PassReport {
   changed: WeightChange[];
   kept: WeightKept[];
@@ -46,6 +57,7 @@ export interface PassReport {
   activations: ActivationChange[];
   /** Facts about the whole model: opset lifted, domains added, a method that does not apply. */
   notes: string[];
+  simplification?: Simplification;
 }
 
 export function emptyReport(): PassReport {

@@ -1,8 +1,8 @@
 /** @file Replacing calls of a model's own functions by their bodies. */
-import { subgraphs } from "../graph/attributes.ts";
-import { importOpset } from "../graph/build.ts";
-import { cloneNode } from "../graph/clone.ts";
-import { Names } from "../graph/scope.ts";
+import { subgraphs } from "./attributes.ts";
+import { importOpset } from "./build.ts";
+import { cloneNode } from "./clone.ts";
+import { Names } from "./scope.ts";
 import { DEFAULT_LIMITS } from "../onnx/limits.ts";
 import { OnnxError } from "../onnx/errors.ts";
 import type { Attribute, FunctionDefinition, Graph, Model, Node } from "../onnx/model.ts";
