@@ -217,6 +217,11 @@ export const PROBLEMS = {
     "The work failed where it was done",
     "See `detail`; GET /v1/runners/log has what the runners said.",
   ),
+  bound_missed: kind(
+    422,
+    "The model is not good enough",
+    "Change the steps before, or the bound; `detail` has both figures.",
+  ),
   external_data_not_run: kind(
     422,
     "Models with external data are not run there",

@@ -20,11 +20,15 @@ export const place = {
 
 const { inputs, label } = TrainingRequest.shape;
 
-export const MetricName = z
+/** A key of records. */
+export const MetricKey = z
   .string()
-  .regex(METRIC_PATTERN, `must be accuracy, top_K_accuracy, ${LOSSES.join(", ")}`)
-  .transform((metric) => metric as Metric)
-  .openapi({ type: "string", pattern: METRIC_PATTERN.source, example: "accuracy" });
+  .regex(METRIC_PATTERN, `must be accuracy, top_K_accuracy, ${LOSSES.join(", ")}`);
+const MetricName = MetricKey.transform((metric) => metric as Metric).openapi({
+  type: "string",
+  pattern: METRIC_PATTERN.source,
+  example: "accuracy",
+});
 
 /** Which rows, and how they are judged. */
 export const judged = {

@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { INPUT, RECIPE_OPS, type RecipeName, type RecipeStep } from "../jobs/recipes/recipe.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { findRecipe } from "../store/recipes.ts";
+import { Evaluate, MetricKey } from "./evaluate-options.ts";
 import { Benchmark, Verify } from "./measurements.ts";
 import { PRUNE_OPTION_NAMES, PruneOptions, pruneRequest } from "./prune-options.ts";
 import { QUANTIZE_OPTION_NAMES, QuantizeOptions, quantizeRequest } from "./quantize-options.ts";
@@ -27,6 +28,17 @@ const original = z.string().max(64).openapi({
 const VerifyStep = z.strictObject({ ...Verify.shape, original: original.default(INPUT) });
 const BenchmarkStep = z.strictObject({ ...Benchmark.shape, original: original.optional() });
 
+const bounds = (description: string) =>
+  z
+    .record(MetricKey, z.number())
+    .optional()
+    .openapi({ description, example: { accuracy: 0.9 } as never });
+const EvaluateStep = z.strictObject({
+  ...Evaluate.shape,
+  min: bounds("What metrics have to be at least; below, the recipe fails."),
+  max: bounds("What metrics may be at most; above, the recipe fails."),
+});
+
 const step = <Op extends string>(op: Op, shape: z.ZodRawShape, title: string) =>
   z.strictObject({ op: z.literal(op), ...shape }).openapi(title);
 
@@ -39,6 +51,7 @@ export const RecipeSteps = z
         step("train", Train.shape, "TrainStep"),
         step("verify", VerifyStep.shape, "VerifyStep"),
         step("benchmark", BenchmarkStep.shape, "BenchmarkStep"),
+        step("evaluate", EvaluateStep.shape, "EvaluateStep"),
       ])
       .openapi("RecipeStep", {
         description: "An operation, with the options of its own endpoint beside it.",
@@ -126,7 +139,17 @@ function readStep(value: unknown): RecipeStep {
       return { op, options: parsed(VerifyStep, given, Object.keys(VerifyStep.shape)) };
     case "benchmark":
       return { op, options: parsed(BenchmarkStep, given, Object.keys(BenchmarkStep.shape)) };
+    case "evaluate":
+      return { op, options: evaluateOptions(given) };
   }
+}
+
+/** The metrics that have bounds are measured. */
+function evaluateOptions(given: Record<string, unknown>) {
+  const options = parsed(EvaluateStep, given, Object.keys(EvaluateStep.shape));
+  const { metrics = [], min = {}, max = {} } = options as z.infer<typeof EvaluateStep>;
+  const all = [...new Set([...metrics, ...Object.keys(min), ...Object.keys(max)])];
+  return all.length === 0 ? options : { ...options, metrics: all };
 }
 
 function parsed<S extends z.ZodType>(

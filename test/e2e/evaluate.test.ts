@@ -22,13 +22,10 @@ let trained: Json;
 
 beforeAll(async () => {
   service = await newService();
-  const body = digitsNpz({ perDigit: ROWS / 10 });
-  dataset = (await (await service.call("/v1/datasets", { method: "POST", body })).json()).id;
-  const model = await (
-    await service.call("/v1/models", { method: "POST", body: await digitModelFile() })
-  ).json();
+  dataset = await sent("/v1/datasets", digitsNpz({ perDigit: ROWS / 10 }));
+  const model = await sent("/v1/models", await digitModelFile());
   trained = await post("/v1/training-jobs", {
-    model: model.id,
+    model,
     dataset,
     epochs: 3,
     batch_size: 20,
@@ -39,6 +36,10 @@ beforeAll(async () => {
   expect(trained).toMatchObject({ state: "succeeded" });
 }, 120_000);
 afterAll(async () => await service.end());
+
+async function sent(path: string, body: Uint8Array<ArrayBuffer>): Promise<string> {
+  return ((await (await service.call(path, { method: "POST", body })).json()) as Json).id;
+}
 
 async function post(path: string, body: unknown, prefer = "wait=60"): Promise<Json> {
   const response = await service.call(path, {

@@ -1,5 +1,7 @@
 /** @file Recipes: steps on a model as one job, planned before, repeated for nothing, canceled, and named where they fail. */
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { digitModelFile } from "../../examples/demo/digit-model.ts";
+import { digitsNpz } from "../../examples/demo/digits-dataset.ts";
 import { linearFile } from "../worker/service/models.ts";
 import { newService, type TestService } from "./service.ts";
 
@@ -28,8 +30,11 @@ async function post(path: string, body: unknown = {}, prefer = "wait=60"): Promi
   return await response.json();
 }
 
-async function store(rows = 64, columns = 64): Promise<Json> {
-  const body = await linearFile(rows, columns, Math.floor(Math.random() * 1e9));
+async function storeLinear(rows = 64, columns = 64): Promise<Json> {
+  return await store(await linearFile(rows, columns, Math.floor(Math.random() * 1e9)));
+}
+
+async function store(body: Uint8Array<ArrayBuffer>): Promise<Json> {
   return await (await service.call("/v1/models", { method: "POST", body })).json();
 }
 
@@ -37,7 +42,7 @@ const PRUNE = { op: "prune", amount: 0.5 };
 const QUANTIZE = { op: "quantize", method: "weight_only", bits: 8 };
 
 it("each step works on what the step before made, and the result has the whole lineage", async () => {
-  const model = await store();
+  const model = await storeLinear();
   const steps = [PRUNE, QUANTIZE, { op: "verify" }, { op: "benchmark", runs: 3 }];
   const job = await post(`/v1/models/${model.id}/optimize`, { steps, name: "small.onnx" });
   expect(job).toMatchObject({ operation: "optimize", state: "succeeded", error: null });
@@ -69,7 +74,7 @@ it("each step works on what the step before made, and the result has the whole l
 });
 
 it("the same step on the same bytes is done once, whatever the order of its options", async () => {
-  const model = await store();
+  const model = await storeLinear();
   const first = await post(`/v1/models/${model.id}/optimize`, { steps: [PRUNE, QUANTIZE] });
   const again = await post(`/v1/models/${model.id}/optimize`, {
     steps: [PRUNE, { bits: 8, method: "weight_only", op: "quantize" }],
@@ -86,7 +91,7 @@ it("the same step on the same bytes is done once, whatever the order of its opti
 });
 
 it("ten recipes at once that begin with the same step do it once", async () => {
-  const model = await store();
+  const model = await storeLinear();
   const jobs = await Promise.all(
     Array.from({ length: 10 }, () =>
       post(`/v1/models/${model.id}/optimize`, { steps: [PRUNE, { op: "verify" }] }),
@@ -97,8 +102,55 @@ it("ten recipes at once that begin with the same step do it once", async () => {
   expect(done.length).toBe(1);
 });
 
+it("a model is trained, quantized and evaluated, each once; a figure below its bound fails the recipe", async () => {
+  const model = await store(await digitModelFile());
+  const body = digitsNpz({ perDigit: 30 });
+  const sent = await service.call("/v1/datasets", { method: "POST", body });
+  const { id: dataset } = (await sent.json()) as Json;
+  const optimizer = { type: "adam", lr: 0.004 };
+  const steps = (least: number) => [
+    { op: "train", dataset, epochs: 4, batch_size: 20, optimizer },
+    { op: "quantize", method: "weight_only" },
+    { op: "evaluate", dataset, metrics: ["cross_entropy"], min: { accuracy: least } },
+  ];
+  const path = `/v1/models/${model.id}/optimize`;
+  const { state, result, error } = await post(path, { steps: steps(0.5) });
+  expect({ state, error }).toEqual({ state: "succeeded", error: null });
+  const [trained, quantized, evaluated] = result.steps;
+  expect(result.lineage).toEqual([model.id, trained.model_id, quantized.model_id]);
+  expect(evaluated).toMatchObject({ op: "evaluate", model_id: quantized.model_id, cached: false });
+  expect(evaluated.measured).toMatchObject({ backend: "wasm", rows: 300 });
+  expect(Object.keys(evaluated.measured.metrics)).toEqual(["cross_entropy", "accuracy"]);
+  const { accuracy } = evaluated.measured.metrics;
+  expect(accuracy).toBeGreaterThan(0.5);
+  const job = await get(`/v1/jobs/${trained.job_id}`);
+  expect(job).toMatchObject({ operation: "train", model_id: model.id, dataset_id: dataset });
+
+  const again = await post(path, { steps: steps(accuracy) });
+  expect(again.result.steps.map(({ cached }: Json) => cached)).toEqual([true, true, true]);
+  expect(again.result.steps[2].measured).toEqual(evaluated.measured);
+  const missed = await post(path, { steps: steps(0.9999) });
+  expect(missed).toMatchObject({
+    state: "failed",
+    error: {
+      code: "bound_missed",
+      detail: `step 3 (evaluate): accuracy is ${accuracy}, at least 0.9999 is asked for`,
+    },
+  });
+  const none = await post(`${path}?dry_run=true`, {
+    steps: [
+      { op: "evaluate", dataset: "dataset_none" },
+      { op: "evaluate", min: { bleu: 1 } },
+    ],
+  });
+  expect(none.steps.map(({ refusal }: Json) => refusal?.code)).toEqual([
+    "not_found",
+    "invalid_request",
+  ]);
+});
+
 it("a step that fails ends the recipe and is named", async () => {
-  const model = await store();
+  const model = await storeLinear();
   const steps = [PRUNE, { ...QUANTIZE, min_sqnr_db: 150 }, { op: "verify" }];
   const job = await post(`/v1/models/${model.id}/optimize`, { steps });
   expect(job.state).toBe("failed");
@@ -112,7 +164,7 @@ it("a step that fails ends the recipe and is named", async () => {
 });
 
 it("options are refused by the schema of the step's own endpoint, before anything is stored", async () => {
-  const model = await store();
+  const model = await storeLinear();
   const steps = [PRUNE, { op: "quantize", bitz: 4 }, { op: "fly" }];
   const refused = await post(`/v1/models/${model.id}/optimize`, { steps });
   expect(refused).toMatchObject({ status: 400, code: "unknown_option" });
@@ -121,7 +173,7 @@ it("options are refused by the schema of the step's own endpoint, before anythin
 });
 
 it("a dry run tells the steps, what is there already, and what would be refused", async () => {
-  const model = await store();
+  const model = await storeLinear();
   const steps = [PRUNE, { op: "train", dataset: "dataset_none" }, { op: "quantize", bitz: 4 }];
   const path = `/v1/models/${model.id}/optimize`;
   const plan = await post(`${path}?dry_run=true`, { steps });
@@ -148,7 +200,7 @@ it("stored recipes have versions, and jobs say which one they were", async () =>
   expect((await get("/v1/recipes/small")).id).toBe(second.id);
   expect((await get("/v1/recipes/small@1")).steps).toEqual([PRUNE]);
   expect((await get("/v1/recipes?name=small")).data.length).toBe(2);
-  const model = await store();
+  const model = await storeLinear();
   const job = await post(`/v1/models/${model.id}/optimize`, { recipe: "small@1" });
   expect(job).toMatchObject({ state: "succeeded" });
   expect(job.recipe).toEqual({ id: first.id, name: "small", version: 1 });
@@ -162,7 +214,7 @@ it("stored recipes have versions, and jobs say which one they were", async () =>
 });
 
 it("canceling the recipe cancels the step that runs, and no later one begins", async () => {
-  const model = await store(3000, 3000);
+  const model = await storeLinear(3000, 3000);
   const steps = [PRUNE, QUANTIZE];
   const job = await post(`/v1/models/${model.id}/optimize`, { steps }, "respond-async");
   await expect
@@ -186,7 +238,7 @@ it("canceling the recipe cancels the step that runs, and no later one begins", a
 });
 
 it("the events tell of each step", async () => {
-  const model = await store();
+  const model = await storeLinear();
   const job = await post(`/v1/models/${model.id}/optimize`, { steps: [PRUNE, QUANTIZE] });
   const events = await (await service.call(`/v1/jobs/${job.id}/events`)).text();
   expect(events).toContain('"doing":"prune: done"');

@@ -10,6 +10,10 @@ export const MEASUREMENTS = [
 ] as const satisfies readonly TaskKind[];
 export type MeasurementKind = (typeof MEASUREMENTS)[number];
 
+export function isMeasurement(view: { operation: string }): view is MeasurementView {
+  return MEASUREMENTS.some((kind) => kind === view.operation);
+}
+
 /** `auto`: on a runner that has what it takes, else in the Worker. */
 export const EXECUTORS = ["auto", "edge", "runner"] as const;
 export type ExecutorChoice = (typeof EXECUTORS)[number];

@@ -9,6 +9,7 @@ import { claimStep, findStep, modelOfJob, takeStep } from "../../store/step-resu
 import { isOver, type JobView } from "../job-view.ts";
 import { findJob, jobObject, orderJob } from "../jobs.ts";
 import type { ExecutorChoice } from "../measure/measurement.ts";
+import { type EvaluationRequest, orderEvaluation } from "../measure/order-evaluation.ts";
 import { orderMeasurement } from "../measure/order-measurement.ts";
 import { resultName } from "../result-name.ts";
 import { orderTraining } from "../training/order-training.ts";
@@ -42,7 +43,8 @@ export async function orderStep(
     const made = await modelOfJob(env.DB, workspace, holder);
     if (made !== undefined) return { jobId: holder, cached: true, modelId: made };
     const job = await findJob(env, workspace, holder);
-    if (job && !isOver(job.state)) return { jobId: holder, cached: true };
+    const measured = job?.state === "succeeded" && !makesModel(step);
+    if (job && (measured || !isOver(job.state))) return { jobId: holder, cached: true };
     await takeStep(env.DB, workspace, key, holder, own);
   }
   if (!(await isThere(env, workspace, own))) await enter(env, order, index, step, model, own);
@@ -61,10 +63,10 @@ export async function cachedModel(
   return job === undefined ? undefined : await modelOfJob(env.DB, workspace, job);
 }
 
-/** Measurements depend on when and where: they are done each time. */
+/** Times, and what a device makes of a model, depend on when and where: they are measured each time. */
 async function stepKey({ op, options }: RecipeStep, model: StoredModel) {
   if (op === "verify" || op === "benchmark") return undefined;
-  const { name: _, ...numeric } = options;
+  const { name: _, ...numeric } = op === "evaluate" ? evaluated(options) : options;
   const files = model.files
     .map(({ location, sha256 }) => `${location}\0${sha256}`)
     .sort((a, b) => (a < b ? -1 : 1));
@@ -104,6 +106,9 @@ async function enter(
       options,
     };
     await orderMeasurement(env, workspace, request, id);
+  } else if (op === "evaluate") {
+    const { min: _min, max: _max, ...request } = options;
+    await orderEvaluation(env, workspace, model.id, request as unknown as EvaluationRequest, id);
   } else {
     const request = { operation: op, options };
     const named = { id: model.id, resultName: name ?? resultName(model.name, request) };
@@ -111,8 +116,18 @@ async function enter(
   }
 }
 
+/** What an evaluation's figures depend on: who may do it is no part of that. */
+function evaluated({
+  min: _min,
+  max: _max,
+  executor: _executor,
+  ...rest
+}: Record<string, unknown>) {
+  return rest;
+}
+
 export function makesModel({ op }: RecipeStep): boolean {
-  return op !== "verify" && op !== "benchmark";
+  return op !== "verify" && op !== "benchmark" && op !== "evaluate";
 }
 
 /** @throws ApiError when it was deleted since */

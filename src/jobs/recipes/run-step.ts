@@ -3,10 +3,11 @@ import { ApiError, type Problem, problemOf } from "../../problem/api-error.ts";
 import { apiErrorOf } from "../../problem/from-error.ts";
 import { findModel } from "../../store/models.ts";
 import { isOver, type JobView } from "../job-view.ts";
+import { isMeasurement } from "../measure/measurement.ts";
 import { findJob, jobObject } from "../jobs.ts";
 import { optimizeObject } from "./optimize-object.ts";
 import { type OrderedStep, orderStep, requiredModel } from "./order-step.ts";
-import { type OptimizeOrder, stepJobId } from "./recipe.ts";
+import { type OptimizeOrder, type RecipeStep, stepJobId } from "./recipe.ts";
 
 /** `over`: the recipe was canceled, or failed, meanwhile. */
 export type StepOutcome =
@@ -52,6 +53,8 @@ async function followStep(
     const view = await jobAtItsEnd(env, order, index, ordered, endOfShift);
     if (view === "over") return { state: "over" };
     if (view === "running") break;
+    const missed = boundProblem(order.steps[index], view);
+    if (missed) return { state: "failed", problem: missed };
     const made = ordered.modelId ?? (view ? resultOf(view) : undefined);
     if (made !== undefined || view?.state === "succeeded") {
       return await ended(env, order, index, ordered, made ?? modelId, view);
@@ -91,6 +94,23 @@ async function jobAtItsEnd(
   }
 }
 
+/** What a figure of an evaluation misses. */
+function boundProblem(
+  step: RecipeStep | undefined,
+  view: JobView | undefined,
+): Problem | undefined {
+  if (step?.op !== "evaluate" || view?.operation !== "evaluate" || !view.result) return undefined;
+  const metrics = view.result["metrics"] as Record<string, number>;
+  const { min = {}, max = {} } = step.options;
+  const low = Object.entries(min).filter(([name, least]) => !((metrics[name] ?? NaN) >= least));
+  const high = Object.entries(max).filter(([name, most]) => !((metrics[name] ?? NaN) <= most));
+  const said = [
+    ...low.map(([name, least]) => `${name} is ${metrics[name]}, at least ${least} is asked for`),
+    ...high.map(([name, most]) => `${name} is ${metrics[name]}, at most ${most} is asked for`),
+  ];
+  return said.length === 0 ? undefined : problemOf(new ApiError("bound_missed", said.join("; ")));
+}
+
 function resultOf({ result, state }: JobView): string | undefined {
   if (state !== "succeeded" || !result || !("model_id" in result)) return undefined;
   return result.model_id as string;
@@ -108,7 +128,7 @@ async function ended(
   if (!stored) throw new ApiError("not_found", `the model ${model} was deleted`);
   const step = order.steps[index];
   if (!step) throw new RangeError(`recipes: step ${index} of ${order.steps.length}`);
-  const measures = view?.operation === "verify" || view?.operation === "benchmark";
+  const measures = view && isMeasurement(view);
   const goesOn = await optimizeObject(env, order.id).endStep(index, {
     op: step.op,
     job_id: jobId,
