@@ -5,10 +5,9 @@
  * beside the original from the smallest on, and the first that is close enough is kept. A model that
  * cannot be run here gets weight-only int8 per channel, which does not touch the activations.
  */
-import type { Arena } from "../kernels/arena.ts";
 import type { Model } from "../onnx/model.ts";
 import { type Candidate, makeCandidate } from "./candidate.ts";
-import { describeSteps, type Step } from "./methods.ts";
+import { describeSteps, type PassTools, type Step } from "./methods.ts";
 import {
   type Attempt,
   type Bounds,
@@ -38,12 +37,16 @@ const CANDIDATES: readonly (readonly Step[])[] = [
   [{ method: "float16", options: { keep_io_types: true } }],
 ];
 
+/** Only where inputs are given: ranges of made-up ones are not worth the time. */
+const CALIBRATED: readonly Step[] = [{ method: "static", options: {} }];
+
 export type AutoOutcome = { tried: Attempt[] } & (
   | { chosen: { candidate: Candidate; verified: Verified } }
   | { chosen: undefined; code: RefusalCode; message: string }
 );
 
 /**
+ * @param tools with `calibrate` where there are inputs to find ranges with
  * @param shared options that hold for every candidate (nodes_to_exclude …)
  * @returns the candidate, or why none will do: `nothing_to_gain` or `not_close_enough`
  */
@@ -53,18 +56,19 @@ export async function chooseAutomatically(
   shared: Record<string, unknown>,
   bounds: Bounds,
   verifier: Verifier,
-  arena: Arena,
+  tools: PassTools,
 ): Promise<AutoOutcome> {
   const tried: Attempt[] = [];
   const runnable = verifier.skipReason(0) === undefined;
   const candidates: Candidate[] = [];
-  for (const steps of runnable ? CANDIDATES : [SAFE]) {
+  const methods = tools.calibrate ? [...CANDIDATES, CALIBRATED] : CANDIDATES;
+  for (const steps of runnable ? methods : [SAFE]) {
     const withShared = steps.map(({ method, options }) => ({
       method,
       options: { ...sharedFor(method, shared), ...options },
     }));
     try {
-      const candidate = await makeCandidate(model, withShared, arena);
+      const candidate = await makeCandidate(model, withShared, tools);
       if (candidate.report.changed.length === 0) {
         tried.push(attempt(steps, null, "refused", "no weight changes"));
       } else if (candidate.byteLength >= originalBytes) {

@@ -1,12 +1,10 @@
 /** @file One compressed model: what was done, how large it is, its bytes where they fit into memory. */
 import { cloneModel } from "../graph/clone.ts";
 import type { PassReport } from "../graph/report.ts";
-import type { Arena } from "../kernels/arena.ts";
 import type { Model } from "../onnx/model.ts";
 import { MemorySink } from "../onnx/source.ts";
 import { type ModelPlan, planModel } from "../onnx/write-model.ts";
-import type { FiniteCheck } from "../quantize/finite.ts";
-import { runSteps, type Step } from "./methods.ts";
+import { type PassTools, runSteps, type Step } from "./methods.ts";
 
 export interface Candidate {
   steps: readonly Step[];
@@ -24,11 +22,10 @@ const EXTERNAL_LOCATION = "model.onnx.data";
 export async function makeCandidate(
   model: Model,
   steps: readonly Step[],
-  arena: Arena,
-  check: FiniteCheck = "before",
+  tools: PassTools,
 ): Promise<Candidate> {
   const copy = cloneModel(model);
-  const report = await runSteps(copy, steps, arena, check);
+  const report = await runSteps(copy, steps, tools);
   const plan = planModel(copy, { external: { location: EXTERNAL_LOCATION, onlyIfNeeded: true } });
   return {
     steps,

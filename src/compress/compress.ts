@@ -8,13 +8,15 @@ import { Arena } from "../kernels/arena.ts";
 import type { Model } from "../onnx/model.ts";
 import { readModel } from "../onnx/read-model.ts";
 import { MemorySource } from "../onnx/source.ts";
+import { givenInputs } from "../calibrate/inputs.ts";
 import { alreadyQuantized } from "../quantize/quantized.ts";
 import { chooseAutomatically } from "./auto.ts";
 import { type Candidate, makeCandidate } from "./candidate.ts";
-import { describeSteps, type Step } from "./methods.ts";
+import { describeSteps, type PassTools, type Step } from "./methods.ts";
 import { OPERATORS } from "./operator-table.ts";
 import { outputFiles } from "./output-files.ts";
 import { parseRequest, type Wanted } from "./request.ts";
+import { calibrateHere } from "./static-step.ts";
 import {
   type Attempt,
   type CompressEnvironment,
@@ -26,7 +28,8 @@ import {
   type Samples,
   type Verification,
 } from "./types.ts";
-import { boundsProblem, notRun, Verifier } from "./verification.ts";
+import { noteGain, withInputShapes } from "./simplify-step.ts";
+import { boundsProblem, changeProblem, notRun, Verifier } from "./verification.ts";
 
 const DEFAULT_ARENA_BYTES = 16 << 20;
 
@@ -43,9 +46,10 @@ export async function compress(
   environment: CompressEnvironment,
   samples?: Samples,
 ): Promise<Compressed> {
-  const opened = await openModel(input);
+  const file = await openModel(input);
+  const wanted = parseRequest(request, file.model);
+  const opened = wanted.operation === "simplify" ? withInputShapes(file, wanted.shared) : file;
   const { model, byteLength, inMemory } = opened;
-  const wanted = parseRequest(request, model);
   environment.signal?.throwIfAborted();
   const arena = await Arena.create(
     environment.kernels,
@@ -54,13 +58,30 @@ export async function compress(
   const runtime = wanted.verify ? environment.runtime : undefined;
   const verifier = new Verifier(model, byteLength, inMemory, runtime, samples);
   environment.onProgress?.(0, "planning");
+  const { check, calibration, signal } = environment;
+  const inputs = environment.calibrationInputs ?? (samples && givenInputs(samples));
+  const here = calibrateHere(environment.runtime, byteLength, inputs, {
+    signal,
+    onProgress: (fraction) => environment.onProgress?.(fraction, "calibrating"),
+  });
+  const calibrate = calibration ? async () => calibration : here;
   const { candidate, bytes, report } = wanted.steps
-    ? await applySteps(wanted, wanted.steps, opened, verifier, arena, environment)
-    : await applyAuto(wanted, opened, verifier, arena);
+    ? await applySteps(
+        wanted,
+        wanted.steps,
+        opened,
+        verifier,
+        { arena, check, calibrate, runtime: environment.runtime },
+        environment,
+      )
+    : await applyAuto(wanted, opened, verifier, {
+        arena,
+        ...(inputs && verifier.skipReason(0) === undefined ? { calibrate } : {}),
+      });
   return { report, files: outputFiles(candidate, bytes, environment) };
 }
 
-interface OpenedModel {
+export interface OpenedModel {
   model: Model;
   /** Of all files. */
   byteLength: number;
@@ -95,7 +116,7 @@ async function applyAuto(
   wanted: Wanted,
   { model, byteLength }: OpenedModel,
   verifier: Verifier,
-  arena: Arena,
+  tools: PassTools,
 ): Promise<Result> {
   const outcome = await chooseAutomatically(
     model,
@@ -103,7 +124,7 @@ async function applyAuto(
     wanted.shared,
     wanted.bounds,
     verifier,
-    arena,
+    tools,
   );
   const { tried, chosen } = outcome;
   if (!chosen) {
@@ -123,13 +144,14 @@ async function applySteps(
   steps: readonly Step[],
   { model, byteLength }: OpenedModel,
   verifier: Verifier,
-  arena: Arena,
+  tools: PassTools,
   environment: CompressEnvironment,
 ): Promise<Result> {
-  const candidate = await makeCandidate(model, steps, arena, environment.check);
+  const candidate = await makeCandidate(model, steps, tools);
   const report = (verification: Verification) =>
     makeReport(wanted, describeSteps(steps), byteLength, candidate, verification, []);
-  refuseWithoutGain(report(notRun("the result was refused before it was run")), model);
+  if (wanted.operation === "simplify") noteGain(candidate, byteLength);
+  else refuseWithoutGain(report(notRun("the result was refused before it was run")), model);
   environment.onProgress?.(0, "verifying");
   const { bytes, verification } = await verifier.verify(candidate);
   const complete = report(verification);
@@ -140,7 +162,9 @@ async function applySteps(
       complete,
     );
   }
-  const problem = boundsProblem(verification, wanted.bounds);
+  const problem =
+    boundsProblem(verification, wanted.bounds) ??
+    (wanted.operation === "simplify" ? changeProblem(verification, wanted.bounds) : undefined);
   if (problem) throw new CompressRefusal("not_close_enough", problem, complete);
   return { candidate, bytes, report: complete };
 }

@@ -10,16 +10,26 @@ import { pruneModel } from "../prune/prune.ts";
 import { quantizeDynamic } from "../quantize/dynamic.ts";
 import { convertFloat16 } from "../quantize/float16.ts";
 import type { FiniteCheck } from "../quantize/finite.ts";
+import { staticOpset } from "../quantize/static.ts";
 import { quantizeWeightOnly } from "../quantize/weight-only.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { simplifyModel } from "../simplify/simplify.ts";
+import { type Calibrate, runStatic } from "./static-step.ts";
 import { CompressRefusal } from "./types.ts";
 
 export type Options = Record<string, unknown>;
-type Pass = (
-  model: Model,
-  options: Options,
-  arena: Arena,
-  check: FiniteCheck,
-) => Promise<PassReport>;
+
+/** What passes work with. */
+export interface PassTools {
+  arena: Arena;
+  /** When weights with NaN or Inf are found out (default "before"). */
+  check?: FiniteCheck | undefined;
+  /** Ranges of a model's activations; static quantization alone asks for them. */
+  calibrate?: Calibrate | undefined;
+  /** Computes constants; simplification alone asks for it. */
+  runtime?: Runtime | undefined;
+}
+type Pass = (model: Model, options: Options, tools: PassTools) => Promise<PassReport>;
 
 interface Method {
   /** The opset that the pass needs. */
@@ -28,17 +38,30 @@ interface Method {
 }
 
 const METHODS: Readonly<Record<string, Method>> = {
-  dynamic: { opset: () => 11, run: quantizeDynamic },
-  weight_only: { opset: weightOnlyOpset, run: quantizeWeightOnly },
+  dynamic: {
+    opset: () => 11,
+    run: (model, options, { arena, check }) => quantizeDynamic(model, options, arena, check),
+  },
+  static: { opset: staticOpset, run: runStatic },
+  weight_only: {
+    opset: weightOnlyOpset,
+    run: (model, options, { arena, check }) => quantizeWeightOnly(model, options, arena, check),
+  },
   float16: {
     opset: () => 7,
-    run: (model, options, arena) => convertFloat16(model, { ...options, dtype: "float16" }, arena),
+    run: (model, options, { arena }) =>
+      convertFloat16(model, { ...options, dtype: "float16" }, arena),
   },
   bfloat16: {
     opset: () => 13,
-    run: (model, options, arena) => convertFloat16(model, { ...options, dtype: "bfloat16" }, arena),
+    run: (model, options, { arena }) =>
+      convertFloat16(model, { ...options, dtype: "bfloat16" }, arena),
   },
-  prune: { opset: () => 0, run: (model, options, arena) => pruneModel(model, options, arena) },
+  prune: { opset: () => 0, run: (model, options, { arena }) => pruneModel(model, options, arena) },
+  simplify: {
+    opset: () => 0,
+    run: (model, options, { runtime }) => simplifyModel(model, options, runtime),
+  },
 };
 
 /** DequantizeLinear has an axis from 13, blocks from 21, 2-bit types from 25 on. */
@@ -75,15 +98,14 @@ const spell = (value: unknown): string =>
 export async function runSteps(
   model: Model,
   steps: readonly Step[],
-  arena: Arena,
-  check: FiniteCheck = "before",
+  tools: PassTools,
 ): Promise<PassReport> {
   const reports: PassReport[] = [];
   for (const { method, options } of steps) {
     const entry = METHODS[method];
     if (!entry) throw new RangeError(`compress: there is no method "${method}"`);
     const notes = await lift(model, entry.opset(options), method);
-    const report = await entry.run(model, options, arena, check);
+    const report = await entry.run(model, options, tools);
     reports.push({ ...report, notes: [...notes, ...report.notes] });
   }
   return joinReports(...reports);

@@ -16,9 +16,15 @@ export interface Wanted {
   verify: boolean;
 }
 
+/** What says how the method gets its data, and where; the report has it among what was asked. */
+const ABOUT_DATA = ["calibration_dataset", "calibration_inputs", "calibration_rows", "executor"];
+
 /** @throws RangeError for a dtype that is none of transformers.js' */
 export function parseRequest({ operation, options }: CompressRequest, model: Model): Wanted {
-  const { method, dtype, verify, min_sqnr_db, min_cosine, ...rest } = options;
+  const { method, dtype, verify, min_sqnr_db, min_cosine, ...numeric } = options;
+  const rest = Object.fromEntries(
+    Object.entries(numeric).filter(([name]) => !ABOUT_DATA.includes(name)),
+  );
   const bounds: Bounds = {};
   if (typeof min_sqnr_db === "number") bounds.min_sqnr_db = min_sqnr_db;
   if (typeof min_cosine === "number") bounds.min_cosine = min_cosine;
@@ -27,6 +33,7 @@ export function parseRequest({ operation, options }: CompressRequest, model: Mod
     const steps = [{ method: "prune", options: method === undefined ? rest : { method, ...rest } }];
     return { ...common, steps };
   }
+  if (operation === "simplify") return { ...common, steps: [{ method: operation, options: rest }] };
   if (typeof dtype === "string") {
     const steps = presetFor(dtype, model).passes.map((pass) => ({
       method: pass.method,

@@ -1,5 +1,12 @@
 /** @file What one compression takes and gives: the request, the report, the files. */
-import type { WeightChange, WeightKept } from "../graph/report.ts";
+import type { Calibration } from "../calibrate/calibrate.ts";
+import type { CalibrationInputs } from "../calibrate/inputs.ts";
+import type {
+  ActivationChange,
+  Simplification,
+  WeightChange,
+  WeightKept,
+} from "../graph/report.ts";
 import type { ByteSink, ByteSource } from "../onnx/source.ts";
 import type { FiniteCheck } from "../quantize/finite.ts";
 import type { HostTensor, Runtime } from "../runtime/runtime.ts";
@@ -25,12 +32,19 @@ export interface CompressEnvironment {
    * and the caller compresses and writes again with "before" (the default; always so for `auto`).
    */
   check?: FiniteCheck;
+  /** What static quantization runs the model on (default: the samples for verification, else made-up inputs). */
+  calibrationInputs?: CalibrationInputs;
+  /** Ranges that were found elsewhere already, on a runner. */
+  calibration?: Calibration;
 }
 
-/** Options of `/v1/quantize` and `/v1/prune`, validated by the routes' schemas, names as in the API. */
-export type CompressRequest =
-  | { operation: "quantize"; options: Record<string, unknown> }
-  | { operation: "prune"; options: Record<string, unknown> };
+export type CompressOperation = "quantize" | "prune" | "simplify";
+
+/** Options of `/v1/quantize`, `/v1/prune` and `/v1/simplify`, validated by the routes' schemas, names as in the API. */
+export interface CompressRequest {
+  operation: CompressOperation;
+  options: Record<string, unknown>;
+}
 
 export interface Bounds {
   min_sqnr_db?: number;
@@ -79,7 +93,7 @@ export interface Attempt {
 }
 
 export interface CompressionReport {
-  operation: "quantize" | "prune";
+  operation: CompressOperation;
   method: string;
   options: Record<string, unknown>;
   bytesBefore: number;
@@ -90,7 +104,10 @@ export interface CompressionReport {
   tried: Attempt[];
   changed: WeightChange[];
   kept: WeightKept[];
+  activations: ActivationChange[];
   notes: string[];
+  /** Of `simplify` alone. */
+  simplification?: Simplification;
 }
 
 export interface OutputFile {
@@ -120,7 +137,9 @@ export type RefusalCode =
   /** An option names nodes, tensors or op types that the model does not have. */
   | "unknown_name"
   /** The method does not apply to this model. */
-  | "not_applicable";
+  | "not_applicable"
+  /** The method has to run the model, which does not fit here. */
+  | "no_executor";
 
 /** A valid request on a valid model that has no good result; carries the report as far as it got. */
 export class CompressRefusal extends Error {

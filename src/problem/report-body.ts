@@ -51,6 +51,15 @@ export function reportBody(report: CompressionReport) {
       sqnr_db: finite(change.sqnrDb),
     })),
     kept: report.kept.map(({ name, reason }) => ({ name, reason })),
+    activations: report.activations.map((activation) => ({
+      name: activation.name,
+      type: activation.type,
+      low: activation.low,
+      high: activation.high,
+      scale: activation.scale,
+      zero_point: activation.zeroPoint,
+      shared_with: activation.sharedWith,
+    })),
     notes: report.notes,
   };
 }

@@ -61,6 +61,22 @@ export const Report = z
       }),
     ),
     kept: z.array(z.object({ name: z.string(), reason: z.string() })),
+    activations: z
+      .array(
+        z.object({
+          name: z.string(),
+          type: z.enum(["int8", "uint8"]),
+          low: z.number().openapi({ description: "The range that calibration found." }),
+          high: z.number(),
+          scale: z.number(),
+          zero_point: z.number().int(),
+          shared_with: z
+            .string()
+            .nullable()
+            .openapi({ description: "The value whose scale it takes." }),
+        }),
+      )
+      .openapi({ description: "Activations that are 8-bit now (static quantization)." }),
     notes: z.array(z.string()),
   })
   .openapi("Report");

@@ -2,12 +2,7 @@
  * @file What each operator wants quantized, as onnxruntime 1.30's QDQ quantizer has it. An operator that is not in
  * the table wants all its float inputs and outputs.
  */
-import {
-  attributeValue,
-  floatAttribute,
-  intAttribute,
-  stringAttribute,
-} from "../../graph/attributes.ts";
+import { floatAttribute, intAttribute, stringAttribute } from "../../graph/attributes.ts";
 import { constantNumbers } from "../../graph/constants.ts";
 import type { Attribute, Node } from "../../onnx/model.ts";
 import {
@@ -23,9 +18,8 @@ import {
 
 type OpMarks = (pass: StaticPass, node: Node) => void | Promise<void>;
 
-/** MaxPool takes 8-bit integers from this opset on, Resize exists in its present form from the other. */
+/** MaxPool takes 8-bit integers from this opset on. */
 const MAX_POOL_OPSET = 12;
-const RESIZE_OPSET = 11;
 
 export async function markNode(pass: StaticPass, node: Node): Promise<void> {
   const marks = Object.hasOwn(OPS, node.opType) ? OPS[node.opType] : undefined;
@@ -40,6 +34,9 @@ const markAll: OpMarks = (pass, node) => {
 const markMoved: OpMarks = (pass, { inputs: [input = ""], outputs: [output = ""] }) => {
   if (pass.marks.has(input)) markAs(pass, output, input);
 };
+
+const markMaxPool: OpMarks = (pass, node) =>
+  pass.opset < MAX_POOL_OPSET ? undefined : markMoved(pass, node);
 
 /** Beyond onnxruntime: a matrix that only a Transpose reads is a weight all the same. */
 const markTransposed: OpMarks = (pass, node) => {
@@ -90,9 +87,10 @@ const markNormalization: OpMarks = (pass, node) => {
 };
 
 /**
- * Relu and Clip go where the integer range of their output does their work: the codes below its zero point do not exist.
+ * Relu and Clip go where the codes of their output do their work: there are none for what they cut off. Where a range
+ * reaches further (because it was made symmetric), they stay, other than in onnxruntime's tool.
  */
-const markClipping: OpMarks = (pass, node) => {
+const markClipping: OpMarks = async (pass, node) => {
   const { marks, graph, parameters, settings } = pass;
   const [input = ""] = node.inputs;
   const [output = ""] = node.outputs;
@@ -103,7 +101,8 @@ const markClipping: OpMarks = (pass, node) => {
     parameters.has(input) &&
     graph.hasOneReader(input) &&
     !graph.isOutput(input) &&
-    !graph.isInput(input);
+    !graph.isInput(input) &&
+    (await cutsNothing(pass, node, output));
   if (canGo) {
     graph.renameOutput(input, output);
     marks.tensors.delete(input);
@@ -111,6 +110,21 @@ const markClipping: OpMarks = (pass, node) => {
   } else markActivation(pass, input);
   markActivation(pass, output);
 };
+
+/** Whether the range of the output, with 0 in it, lies between the node's bounds. */
+async function cutsNothing(pass: StaticPass, node: Node, output: string): Promise<boolean> {
+  const range = pass.ranges.ranges.get(output);
+  if (!range) return false;
+  const [least = -Infinity, most = Infinity] =
+    node.opType === "Relu" ? [0] : await Promise.all([bound(pass, node, 1), bound(pass, node, 2)]);
+  return Math.min(range.low, 0) >= least && Math.max(range.high, 0) <= most;
+}
+
+/** A bound of Clip; `undefined` where there is none, or it is computed. */
+async function bound({ scope }: StaticPass, node: Node, input: number) {
+  const name = node.inputs[input] ?? "";
+  return name === "" ? undefined : (await constantNumbers(scope, name))?.[0];
+}
 
 const markPad: OpMarks = async (pass, node) => {
   const [input = ""] = node.inputs;
@@ -123,8 +137,7 @@ const markPad: OpMarks = async (pass, node) => {
   else markActivation(pass, output);
 };
 
-async function padding({ opset, scope }: StaticPass, node: Node): Promise<number | undefined> {
-  if (opset < 11) return attributeValue(node, "value", "float") ?? 0;
+async function padding({ scope }: StaticPass, node: Node): Promise<number | undefined> {
   const [, , value = ""] = node.inputs;
   return value === "" ? 0 : (await constantNumbers(scope, value))?.[0];
 }
@@ -145,11 +158,6 @@ const markWhere: OpMarks = (pass, { inputs: [, left = "", right = ""], outputs }
   for (const name of outputs) markActivation(pass, name);
 };
 
-const since =
-  (opset: number, marks: OpMarks): OpMarks =>
-  (pass, node) =>
-    pass.opset < opset ? undefined : marks(pass, node);
-
 const OPS: Readonly<Record<string, OpMarks>> = {
   Conv: convolution(0),
   ConvTranspose: convolution(1),
@@ -165,8 +173,8 @@ const OPS: Readonly<Record<string, OpMarks>> = {
   Slice: markMoved,
   TopK: markMoved,
   AveragePool: markMoved,
-  MaxPool: since(MAX_POOL_OPSET, markMoved),
-  Resize: since(RESIZE_OPSET, markMoved),
+  MaxPool: markMaxPool,
+  Resize: markMoved,
   Pad: markPad,
   Split: markSplit,
   Gather: markGather,

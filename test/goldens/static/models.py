@@ -230,13 +230,12 @@ def cases():
         {"calibrate_method": "percentile", "percentile": 95.0, "calibration_range_symmetric": False},
         {"calibrate_method": "entropy"},
         {"calibration_moving_average": True},
-        {"calibration_range_symmetric": True},
     ]
     yield "convnet-opset11", convnet(2, opset=11), [{}]
     yield "mlp", mlp(3), [*MODES[:4], {"op_types_to_quantize": ["MatMul", "Sigmoid"]}]
     yield "moves", moves(4), MODES[:2]
     yield "norms", norms(5), SOME
-    yield "gemms", gemms(6), MODES
+    yield "gemms", gemms(6), [*MODES, {"calibration_range_symmetric": True}]
     yield "activations", activations(7), [*SOME, MODES[5], {"op_types_to_quantize": ["MatMul", "Tanh"]}]
     yield "small-scales", small_scales(8), [MODES[0], MODES[3], MODES[2]]
     yield "transposed", transposed(9), SOME
