@@ -3,7 +3,7 @@ import type { Model } from "../onnx/model.ts";
 import { modelBytes } from "../onnx/write-model.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { type Reference, referenceRun } from "../verify/reference.ts";
-import { compareWith } from "../verify/verify.ts";
+import { compareWith, DOES_NOT_RUN } from "../verify/verify.ts";
 import { type Candidate, candidateBytes } from "./candidate.ts";
 import type { Bounds, Samples, Verification } from "./types.ts";
 
@@ -84,6 +84,25 @@ export function boundsProblem(verification: Verification, bounds: Bounds): strin
   return (
     boundProblem(verification, "cosine", verification.minCosine, "min_cosine", bounds) ??
     boundProblem(verification, "SQNR in dB", verification.minSqnrDb, "min_sqnr_db", bounds)
+  );
+}
+
+/** What a simplification may differ by where no bound is given: float32 that is rounded otherwise is above 80 dB. */
+const SAME_SQNR_DB = 40;
+const SAME_SHARE = 0.9;
+
+/** Why a result that should answer as the original does not; `undefined` where it does, or was not compared. */
+export function changeProblem(verification: Verification, asked: Bounds): string | undefined {
+  const { ran, reason, minSqnrDb, outputs } = verification;
+  if (reason?.startsWith(DOES_NOT_RUN)) return reason;
+  if (!ran || asked.min_sqnr_db !== undefined || asked.min_cosine !== undefined) return undefined;
+  if (minSqnrDb !== null && minSqnrDb < SAME_SQNR_DB) {
+    return `the answers are not the original's: ${minSqnrDb.toFixed(1)} dB; min_sqnr_db takes a result that is less close than ${SAME_SQNR_DB} dB`;
+  }
+  const unequal = outputs.find(({ equal }) => equal !== null && equal < SAME_SHARE);
+  return (
+    unequal &&
+    `the answers are not the original's: only ${unequal.equal} of "${unequal.name}" is equal`
   );
 }
 

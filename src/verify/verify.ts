@@ -15,6 +15,9 @@ import {
 } from "./reference.ts";
 import { fedInputs } from "./synthetic.ts";
 
+/** Begins the reason of a result that fails on what the original takes. */
+export const DOES_NOT_RUN = "the result does not run";
+
 export interface VerifyOptions extends ReferenceOptions {
   /** The result's graph, where its inputs may have other element types than the original's. */
   resultModel?: Model;
@@ -69,7 +72,7 @@ export async function compareWith(
       ...(await compareRuns(reference, session, candidateModel)),
     };
   } catch (error) {
-    return { ...verification, reason: `the result does not run: ${messageOf(error)}` };
+    return { ...verification, reason: `${DOES_NOT_RUN}: ${messageOf(error)}` };
   } finally {
     await session.release();
   }
