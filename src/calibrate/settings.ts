@@ -6,15 +6,15 @@ export type CalibrationMethod = (typeof CALIBRATION_METHODS)[number];
 /** Options of `quantize_static`, and of the calibrators behind it. */
 export interface CalibrationOptions {
   /** Default minmax. */
-  calibrate_method?: CalibrationMethod;
+  calibrate_method?: CalibrationMethod | undefined;
   /** percentile: the share of values, in percent, that the range holds (default 99.999). */
-  percentile?: number;
+  percentile?: number | undefined;
   /** percentile, entropy: bins of the histogram (default 2048, 128). */
-  calibration_bins?: number;
+  calibration_bins?: number | undefined;
   /** minmax: the mean over the samples of each sample's least and largest value, not the extremes of all. */
-  calibration_moving_average?: boolean;
+  calibration_moving_average?: boolean | undefined;
   /** minmax, percentile: ranges around 0 (default: for percentile). */
-  calibration_range_symmetric?: boolean;
+  calibration_range_symmetric?: boolean | undefined;
 }
 
 export interface CalibrationSettings {
@@ -28,6 +28,8 @@ export interface CalibrationSettings {
 /** Entropy compares with so many bins, as many as 8-bit magnitudes. */
 export const QUANTIZED_BINS = 128;
 export const MAX_BINS = 8192;
+/** Runs on samples that are sent with a model; more tell little and cost time. */
+export const MAX_SAMPLES = 512;
 
 /** @throws RangeError for a number outside its bounds */
 export function calibrationSettings(options: CalibrationOptions): CalibrationSettings {

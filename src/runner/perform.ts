@@ -3,7 +3,7 @@ import type { Device } from "./device.ts";
 import type { TaskKind } from "./protocol.ts";
 import type { Perform } from "./task-kit.ts";
 import { benchmark } from "./tasks/benchmark.ts";
-import { calibrate } from "./tasks/calibrate.ts";
+import { calibrateTask } from "./tasks/calibrate.ts";
 import { evaluate } from "./tasks/evaluate.ts";
 import { gradient } from "./tasks/gradient.ts";
 import { verifyTask } from "./tasks/verify.ts";
@@ -17,7 +17,7 @@ const PROGRAMS: Record<TaskKind, TaskProgram> = {
   gradient,
   benchmark,
   evaluate,
-  calibrate,
+  calibrate: calibrateTask,
   verify: verifyTask,
 };
 

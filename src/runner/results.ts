@@ -29,19 +29,20 @@ export const EvaluateResult = z.strictObject({
   metrics: z.record(z.string().max(50), finite),
 });
 
-/** Ranges of activations over the samples, by value name. */
+/** Ranges of activations over the samples. */
 export const CalibrateResult = z.strictObject({
   backend: z.string().max(50),
-  rows: count,
+  /** What the model was run on. */
+  inputs: z.string().max(200),
+  made_up: z.boolean(),
+  runs: count,
+  /** By value name: the extremes, and the range that the method makes of the values. */
   values: z.record(
     z.string(),
-    z.strictObject({
-      min: finite,
-      max: finite,
-      /** Counts over `bins` equal steps from -absmax to absmax; absent where only ranges were asked for. */
-      histogram: z.array(count).max(4096).optional(),
-    }),
+    z.strictObject({ min: finite, max: finite, low: finite, high: finite }),
   ),
+  /** Why a value has no range, by its name. */
+  unusable: z.record(z.string(), z.string().max(200)),
 });
 
 export const VerifyResult = z.strictObject({

@@ -12,22 +12,23 @@ import { fedInputs } from "./synthetic.ts";
 /** All arrays together, unpacked. */
 const MAX_UNPACKED_BYTES = 32 * 1024 * 1024;
 const MAX_ARRAYS = 64;
-/** Rows beyond these are not run. */
-const MAX_SAMPLES = 16;
+/** Rows beyond these are not run beside a result. */
+export const VERIFIED_SAMPLES = 16;
 
 /**
  * The samples in a file. Arrays have the inputs' names (one array alone may have any); numbers are converted to the
  * inputs' element types. Arrays whose first axis holds rows are split into runs of the size that the model declares
- * (one row where it is open), at most 16; an array that is one sequence, or that fits its input as it is goes into every run.
+ * (one row where it is open); an array that is one sequence, or that fits its input as it is goes into every run.
+ * @param most runs that are made of the rows; those beyond are left out
  * @throws RangeError when the file is malformed or does not fit the model, naming the array
  */
-export function decodeSamples(file: Uint8Array, model: Model): Samples {
+export function decodeSamples(file: Uint8Array, model: Model, most = VERIFIED_SAMPLES): Samples {
   const arrays = file[0] === 0x93 ? new Map([["", readNpy(file)]]) : readNpz(file);
   const inputs = fedInputs(model);
   const [only] = inputs;
   const [array] = arrays.values();
   if (inputs.length === 1 && arrays.size === 1 && only && array) {
-    return splitRows([fitted(only, array)]);
+    return splitRows([fitted(only, array)], most);
   }
   const unknown = [...arrays.keys()].find((name) => !inputs.some((input) => input.name === name));
   if (unknown !== undefined) {
@@ -40,6 +41,7 @@ export function decodeSamples(file: Uint8Array, model: Model): Samples {
       if (!given) throw new RangeError(`samples: the input "${input.name}" has no array`);
       return fitted(input, given);
     }),
+    most,
   );
 }
 
@@ -120,7 +122,7 @@ function describe(shape: Dimension[]): string {
 }
 
 /** One record per run. */
-function splitRows(arrays: FittedArray[]): Samples {
+function splitRows(arrays: FittedArray[], most: number): Samples {
   const split = arrays.filter(({ rowsPerRun }) => rowsPerRun > 0);
   const runs = split.map(({ tensor, rowsPerRun }) => (tensor.dims[0] ?? 0) / rowsPerRun);
   const count = runs[0] ?? 1;
@@ -130,7 +132,7 @@ function splitRows(arrays: FittedArray[]): Samples {
       `samples: the arrays differ in their number of rows, or have none: ${rows}`,
     );
   }
-  return Array.from({ length: Math.min(count, MAX_SAMPLES) }, (_, run) =>
+  return Array.from({ length: Math.min(count, most) }, (_, run) =>
     Object.fromEntries(arrays.map((array) => [array.name, rowsOf(array, run)])),
   );
 }

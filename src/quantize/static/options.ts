@@ -18,10 +18,10 @@ export interface StaticOptions {
   activation_symmetric?: boolean;
   /** Ranges of weights around 0 (default: for signed types). Per channel they always are. */
   weight_symmetric?: boolean;
-  nodes_to_quantize?: string[];
-  nodes_to_exclude?: string[];
+  nodes_to_quantize?: string[] | undefined;
+  nodes_to_exclude?: string[] | undefined;
   /** Only these op types; also ones that are not quantized by default, e.g. `Tanh`. */
-  op_types_to_quantize?: string[];
+  op_types_to_quantize?: string[] | undefined;
 }
 
 export interface StaticSettings {

@@ -1,67 +1,97 @@
-/** @file The range, and if asked the histogram, of each output over a dataset: what static quantization needs of activations. */
+/**
+ * @file Ranges of a model's activations, for static quantization: on a dataset's rows, on given samples, or else on
+ * made-up inputs.
+ */
 import { z } from "zod";
-import { elements } from "../../verify/elements.ts";
+import { calibrate, CalibrationError } from "../../calibrate/calibrate.ts";
+import { type CalibrationInputs, givenInputs, madeUpInputs } from "../../calibrate/inputs.ts";
+import { observedValues } from "../../calibrate/observed.ts";
+import { CALIBRATION_METHODS, calibrationSettings, MAX_SAMPLES } from "../../calibrate/settings.ts";
+import type { Model } from "../../onnx/model.ts";
+import { readModel } from "../../onnx/read-model.ts";
+import { MemorySource } from "../../onnx/source.ts";
+import { liftOpset } from "../../opset/lift.ts";
+import { prepareStatic } from "../../quantize/static/prepare.ts";
+import { decodeSamples } from "../../verify/samples.ts";
 import type { TaskProgram } from "../perform.ts";
-import { TaskFault } from "../task-kit.ts";
+import type { Task } from "../protocol.ts";
+import { TaskFault, type TaskKit } from "../task-kit.ts";
 import { batches, RowsSpec } from "./rows.ts";
 import { readSpec, requireSource } from "./spec.ts";
 
-export const CalibrateSpec = RowsSpec.extend({
+export const CalibrateSpec = z.object({
   backend: z.string().optional(),
-  /** Bins from -absmax to absmax; 0 for ranges alone. A second pass over the rows fills them. */
-  bins: z.number().int().min(0).max(4096).default(0),
+  calibrate_method: z.enum(CALIBRATION_METHODS).optional(),
+  percentile: z.number().optional(),
+  calibration_bins: z.number().int().optional(),
+  calibration_moving_average: z.boolean().optional(),
+  calibration_range_symmetric: z.boolean().optional(),
+  op_types_to_quantize: z.array(z.string()).optional(),
+  /** The opset that the model is lifted to, as it will be before it is quantized. */
+  opset: z.number().int().optional(),
+  /** The rows, where a dataset has them. */
+  data: RowsSpec.optional(),
+  /** What they are, for reports. */
+  label: z.string().max(200).optional(),
 });
+export type CalibrateSpec = z.infer<typeof CalibrateSpec>;
 
-interface Range {
-  min: number;
-  max: number;
-  histogram?: number[];
-}
-
-export const calibrate: TaskProgram = async ({ backend, runtime }, task, kit) => {
+export const calibrateTask: TaskProgram = async ({ backend, runtime }, task, kit) => {
   const spec = readSpec(CalibrateSpec, task);
-  const session = await runtime.load(await kit.read(requireSource(task, "model")));
-  const values: Record<string, Range> = {};
-  const passes = spec.bins > 0 ? 2 : 1;
+  kit.onProgress(0, "fetching the model");
+  const model = await readModel(new MemorySource(await kit.read(requireSource(task, "model"))));
   try {
-    for await (const { feeds, done } of batches(task, spec, kit)) {
-      for (const [name, tensor] of Object.entries(await session.run(feeds))) {
-        const range = (values[name] ??= { min: Infinity, max: -Infinity });
-        const numbers = elements(tensor);
-        for (let i = 0; i < numbers.length; i++) {
-          const number = numbers[i] ?? 0;
-          if (!Number.isFinite(number)) throw new TaskFault(`"${name}" has NaN or Inf`);
-          if (number < range.min) range.min = number;
-          if (number > range.max) range.max = number;
-        }
-      }
-      kit.onProgress(done / passes, "finding ranges");
-    }
-    if (spec.bins > 0) {
-      for (const range of Object.values(values)) {
-        range.histogram = Array.from({ length: spec.bins }, () => 0);
-      }
-      for await (const { feeds, done } of batches(task, spec, kit)) {
-        for (const [name, tensor] of Object.entries(await session.run(feeds))) {
-          const range = values[name];
-          if (range) count(elements(tensor), range);
-        }
-        kit.onProgress(0.5 + done / 2, "counting");
-      }
-    }
-  } finally {
-    await session.release();
+    if (spec.opset !== undefined) await liftOpset(model, spec.opset);
+    prepareStatic(model);
+    const observed = await observedValues(model, spec);
+    const inputs = await inputsOf(model, task, spec, kit);
+    const settings = calibrationSettings(spec);
+    const found = await calibrate(model, observed, settings, inputs, runtime, {
+      signal: kit.signal,
+      onProgress: (fraction) => kit.onProgress(fraction, "finding ranges"),
+    });
+    return {
+      backend,
+      inputs: found.inputs,
+      made_up: found.isMadeUp,
+      runs: inputs.runs,
+      values: Object.fromEntries(found.ranges),
+      unusable: Object.fromEntries(found.unusable),
+    };
+  } catch (error) {
+    // A device with more memory may have room for what this one has not.
+    const isFault = error instanceof CalibrationError && !error.isTooLarge;
+    if (isFault || error instanceof RangeError) throw new TaskFault(error.message);
+    throw error;
   }
-  return { backend, rows: spec.rows, values };
 };
 
-/** Equal steps from -absmax to absmax; the largest belongs to the last. */
-function count(numbers: ArrayLike<number>, { min, max, histogram = [] }: Range): void {
-  const limit = Math.max(-min, max);
-  const bins = histogram.length;
-  for (let i = 0; i < numbers.length; i++) {
-    const place = limit > 0 ? (((numbers[i] ?? 0) + limit) / (2 * limit)) * bins : bins / 2;
-    const bin = Math.min(bins - 1, Math.max(0, Math.floor(place)));
-    histogram[bin] = (histogram[bin] ?? 0) + 1;
-  }
+async function inputsOf(
+  model: Model,
+  task: Task,
+  { data, label }: CalibrateSpec,
+  kit: TaskKit,
+): Promise<CalibrationInputs> {
+  if (data) return rowInputs(task, data, label ?? `${data.rows} rows`, kit);
+  const { samples } = task.sources;
+  if (samples) return givenInputs(decodeSamples(await kit.read(samples), model, MAX_SAMPLES));
+  return await madeUpInputs(model);
+}
+
+/** A dataset's rows, batch by batch. */
+export function rowInputs(
+  task: Task,
+  spec: z.infer<typeof RowsSpec>,
+  label: string,
+  kit: TaskKit,
+): CalibrationInputs {
+  return {
+    label,
+    isMadeUp: false,
+    runs: Math.ceil(spec.rows / spec.batch),
+    choices: 1,
+    async *each() {
+      for await (const { feeds } of batches(task, spec, kit)) yield feeds;
+    },
+  };
 }

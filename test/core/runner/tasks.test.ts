@@ -104,6 +104,27 @@ async function perform(
   return RESULTS[kind].parse(await performOn([device])(task, kit));
 }
 
+interface Calibrated {
+  inputs: string;
+  values: Record<string, { min: number; max: number; low: number; high: number }>;
+  unusable: Record<string, string>;
+}
+
+/** Of `signed`, whose Mul is quantized by default, its Abs is not. */
+async function calibrated(
+  runtime: keyof typeof runtimes,
+  spec: Record<string, unknown>,
+  values: Float32Array = rows,
+) {
+  const data = {
+    feeds: { x: { source: "x", data_type: DataType.float32, shape: [WIDTH] } },
+    rows: ROWS,
+    batch: 4,
+  };
+  const found = await perform(runtime, "calibrate", signed, { data, ...spec }, values);
+  return { data, found: found as unknown as Calibrated };
+}
+
 describe.each(["native", "wasm"] as const)("%s", (runtime) => {
   it("evaluate judges every row once, the last and shorter batch's too", async () => {
     const right = labels.filter((label, row) => best(row) === Number(label)).length;
@@ -156,36 +177,53 @@ describe.each(["native", "wasm"] as const)("%s", (runtime) => {
     await expect(perform(runtime, "evaluate", folded, judged)).rejects.toThrow(/one row for each/);
   });
 
-  it("calibrate finds the range of every output, and counts its values by steps of it", async () => {
-    const values = Array.from(rows, (value) => Math.fround(Math.abs(value) * value));
-    const bins = 8;
-    const result = (await perform(runtime, "calibrate", signed, { bins })) as {
-      values: Record<string, { min: number; max: number; histogram: number[] }>;
-    };
-    const { min = NaN, max = NaN, histogram = [] } = result.values["y"] ?? {};
-    expect(min).toBeCloseTo(Math.min(...values), 5);
-    expect(max).toBeCloseTo(Math.max(...values), 5);
-    const limit = Math.max(-min, max);
-    const expected = Array.from({ length: bins }, () => 0);
-    for (const value of values) {
-      const bin = Math.min(bins - 1, Math.floor(((value + limit) / (2 * limit)) * bins));
-      expected[bin] = (expected[bin] ?? 0) + 1;
+  it("calibrate finds the range of each value that is to be quantized, on all rows", async () => {
+    const products = Array.from(rows, (value) => Math.fround(Math.abs(value) * value));
+    const { data, found } = await calibrated(runtime, { label: "rows of a test" });
+    expect(found).toMatchObject({
+      inputs: "rows of a test",
+      made_up: false,
+      runs: 3,
+      unusable: {},
+    });
+    expect(Object.keys(found.values).toSorted()).toEqual(["a", "x", "y"]);
+    for (const [name, values] of [
+      ["x", [...rows]],
+      ["y", products],
+    ] as const) {
+      const [min, max] = [Math.min(...values), Math.max(...values)];
+      expect(found.values[name]).toEqual({ min, max, low: min, high: max });
     }
-    expect(histogram).toEqual(expected);
-    expect((await perform(runtime, "calibrate", signed)) as object).not.toHaveProperty(
-      "values.y.histogram",
-    );
+    const { found: cut } = await calibrated(runtime, {
+      data,
+      calibrate_method: "percentile",
+      percentile: 50,
+      calibration_bins: 512,
+    });
+    const { max = NaN, high = NaN } = cut.values["y"] ?? {};
+    expect(high).toBeLessThan(max / 2);
+    expect(high).toBeGreaterThan(max / 10);
   });
 
-  it("NaN is the task's fault, in a loss and in a range", async () => {
+  it("calibrate makes inputs up where it is given none", async () => {
+    const { found } = await calibrated(runtime, { data: undefined });
+    expect(found).toMatchObject({ inputs: "made up, 2", made_up: true });
+  });
+
+  it("a value that is NaN has no range, and says why", async () => {
     const broken = rows.slice();
     broken[5] = NaN;
-    for (const [kind, spec] of [
-      ["evaluate", { ...judged, metrics: ["cross_entropy"] }],
-      ["calibrate", {}],
-    ] as const) {
-      await expect(perform(runtime, kind, signed, spec, broken)).rejects.toThrow(TaskFault);
-    }
+    const { found } = await calibrated(runtime, {}, broken);
+    expect(found.values).toEqual({});
+    expect(Object.keys(found.unusable).toSorted()).toEqual(["a", "x", "y"]);
+    expect(found.unusable["y"]).toMatch(/NaN or Inf/);
+  });
+
+  it("NaN in a loss is the task's fault", async () => {
+    const broken = rows.slice();
+    broken[5] = NaN;
+    const spec = { ...judged, metrics: ["cross_entropy"] };
+    await expect(perform(runtime, "evaluate", signed, spec, broken)).rejects.toThrow(TaskFault);
   });
 
   it("a spec that does not fit is the task's fault, and names the field", async () => {
@@ -193,6 +231,14 @@ describe.each(["native", "wasm"] as const)("%s", (runtime) => {
       /batch/,
     );
     const feeds = { x: { source: "none", data_type: 1, shape: [WIDTH] } };
-    await expect(perform(runtime, "calibrate", signed, { feeds })).rejects.toThrow(/"none"/);
+    await expect(perform(runtime, "evaluate", signed, { ...judged, feeds })).rejects.toThrow(
+      /"none"/,
+    );
+    await expect(calibrated(runtime, { calibrate_method: "mean" })).rejects.toThrow(
+      /calibrate_method/,
+    );
+    const unknown = calibrated(runtime, { op_types_to_quantize: ["Mull"] });
+    await expect(unknown).rejects.toThrow(/no op type "Mull"; nearest: "Mul"/);
+    await expect(unknown).rejects.toThrow(TaskFault);
   });
 });
