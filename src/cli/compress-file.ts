@@ -7,6 +7,7 @@ import type {
   PruneQuery,
   QuantizeQuery,
   ReportSummary,
+  SimplifyQuery,
 } from "../../sdk/typescript/src/index.ts";
 import { download } from "./download.ts";
 import { localModel } from "./local-model.ts";
@@ -16,8 +17,10 @@ import { ProgressBar } from "./progress.ts";
 /** Larger models go in parts: a line that breaks then costs one part, and hosts limit a request to 100 MB. */
 const ONE_CALL_BYTES = 32 << 20;
 
+const DOING = { quantize: "quantizing", prune: "pruning", simplify: "simplifying" } as const;
+
 export interface CompressFileOptions {
-  operation: "quantize" | "prune";
+  operation: "quantize" | "prune" | "simplify";
   /** By the API's names. */
   options: Record<string, unknown>;
 }
@@ -53,12 +56,14 @@ async function inOneCall(
   { operation, options }: CompressFileOptions,
   bar: ProgressBar,
 ): Promise<ReportSummary> {
-  bar.update(undefined, operation === "quantize" ? "quantizing" : "pruning");
+  bar.update(undefined, DOING[operation]);
   const query = asQuery(options);
-  const result =
-    operation === "quantize"
-      ? await hone.quantize(model, query as QuantizeQuery)
-      : await hone.prune(model, query as PruneQuery);
+  const calls = {
+    quantize: () => hone.quantize(model, query as QuantizeQuery),
+    prune: () => hone.prune(model, query as PruneQuery),
+    simplify: () => hone.simplify(model, query as unknown as SimplifyQuery),
+  };
+  const result = await calls[operation]();
   const body = async () => new Response(await result.bytes()).body;
   await download(output, result.byteLength, body, (received) => {
     bar.update(received / result.byteLength, "receiving");

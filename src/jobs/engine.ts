@@ -54,11 +54,11 @@ async function sampleInputs(input: ModelInput, samples: Uint8Array) {
   }
 }
 
-/** The passes check their options against each other and the model, and say `quantize:` or `prune:` then. */
+/** The passes check their options against each other and the model, and say so under their name. */
 function optionError(error: unknown): ApiError | undefined {
   const mine =
     error instanceof Error &&
     error.name === "RangeError" &&
-    /^(quantize|prune): /.test(error.message);
+    /^(quantize|prune|simplify): /.test(error.message);
   return mine ? new ApiError("invalid_request", error.message) : undefined;
 }

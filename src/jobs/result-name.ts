@@ -7,7 +7,8 @@ export function resultName(name: string, { operation, options }: CompressRequest
   const base = name.replace(/\.onnx$/i, "");
   if (typeof options["dtype"] === "string")
     return `${base}${presetFor(options["dtype"]).suffix}.onnx`;
-  return `${base}.${operation === "prune" ? "pruned" : mark(options)}.onnx`;
+  const done = { prune: "pruned", simplify: "simplified", quantize: mark(options) }[operation];
+  return `${base}.${done}.onnx`;
 }
 
 function mark({ method, bits }: Record<string, unknown>): string {

@@ -1,5 +1,6 @@
 /** @file A compression's report as the API spells it: snake_case, and its headline for a header. */
 import type { CompressionReport } from "../compress/types.ts";
+import type { Simplification } from "../graph/report.ts";
 
 /** The full report, for `GET /v1/reports/{id}` and the 422 problems. */
 export function reportBody(report: CompressionReport) {
@@ -61,6 +62,21 @@ export function reportBody(report: CompressionReport) {
       shared_with: activation.sharedWith,
     })),
     notes: report.notes,
+    simplification: report.simplification ? simplificationBody(report.simplification) : null,
+  };
+}
+
+function simplificationBody(simplification: Simplification) {
+  return {
+    nodes_before: simplification.nodesBefore,
+    nodes_after: simplification.nodesAfter,
+    op_types: simplification.opTypes.map(({ opType, before, after }) => ({
+      op_type: opType,
+      before,
+      after,
+    })),
+    passes: simplification.passes,
+    rounds: simplification.rounds,
   };
 }
 
@@ -79,7 +95,14 @@ export function headline(report: ReportBody) {
     min_sqnr_db: report.verification.min_sqnr_db,
     changed: report.changed.length,
     kept: report.kept.length,
+    ...nodeCounts(report),
   };
+}
+
+function nodeCounts({ simplification }: ReportBody) {
+  if (!simplification) return {};
+  const { nodes_before, nodes_after } = simplification;
+  return { nodes_before, nodes_after };
 }
 
 export type Headline = ReturnType<typeof headline>;

@@ -1,6 +1,6 @@
-/** @file /v1/quantize, /v1/prune and the same on stored models, as jobs: four routes of one shape. */
+/** @file /v1/quantize, /v1/prune, /v1/simplify and the same on stored models, as jobs: six routes of one shape. */
 import { createRoute, z } from "@hono/zod-openapi";
-import type { CompressRequest } from "../compress/types.ts";
+import type { CompressOperation, CompressRequest } from "../compress/types.ts";
 import { orderJob } from "../jobs/jobs.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { sha256Hex } from "../store/id.ts";
@@ -17,6 +17,12 @@ import {
   QuantizeQuery,
   quantizeRequest,
 } from "./quantize-options.ts";
+import {
+  SIMPLIFY_OPTION_NAMES,
+  SimplifyOptions,
+  SimplifyQuery,
+  simplifyRequest,
+} from "./simplify-options.ts";
 import { resultName } from "../jobs/result-name.ts";
 import { idParam, problems } from "./schemas.ts";
 import { invalidRequest } from "./validation.ts";
@@ -32,18 +38,24 @@ const Form = z
   });
 
 interface Operation {
-  name: "quantize" | "prune";
+  name: CompressOperation;
   verb: string;
+  about: string;
   query: z.ZodObject;
   options: z.ZodObject;
   names: readonly string[];
   request: (given: Record<string, unknown>) => CompressRequest;
 }
 
+const SMALLER =
+  "Takes an ONNX model and answers with the smaller one, loaded by ONNX Runtime and run beside the original. " +
+  "A result that is not smaller, or not close enough, is a 422 with the report.";
+
 const OPERATIONS: readonly Operation[] = [
   {
     name: "quantize",
     verb: "Quantize",
+    about: SMALLER,
     query: QuantizeQuery,
     options: QuantizeOptions,
     names: QUANTIZE_OPTION_NAMES,
@@ -52,10 +64,22 @@ const OPERATIONS: readonly Operation[] = [
   {
     name: "prune",
     verb: "Prune",
+    about: SMALLER,
     query: PruneQuery,
     options: PruneOptions,
     names: PRUNE_OPTION_NAMES,
     request: pruneRequest,
+  },
+  {
+    name: "simplify",
+    verb: "Simplify",
+    about:
+      "Takes an ONNX model and answers with one of fewer nodes and the same answers, loaded by ONNX Runtime and run beside the original. " +
+      "Where there is nothing to do, the answer is the model as it was, and the report says so. A result whose answers are others is a 422 with the report.",
+    query: SimplifyQuery,
+    options: SimplifyOptions,
+    names: SIMPLIFY_OPTION_NAMES,
+    request: simplifyRequest,
   },
 ];
 
@@ -67,7 +91,7 @@ for (const operation of OPERATIONS) {
 }
 
 /** POST /v1/quantize: model in, model out. */
-function addFilter({ name, verb, query, names, request }: Operation): void {
+function addFilter({ name, verb, about, query, names, request }: Operation): void {
   const route = createRoute({
     hide: true,
     method: "post",
@@ -75,9 +99,7 @@ function addFilter({ name, verb, query, names, request }: Operation): void {
     operationId: `${name}Model`,
     tags: ["Compress"],
     summary: `${verb} a model`,
-    description:
-      "Takes an ONNX model and answers with the smaller one, loaded by ONNX Runtime and run beside the original. " +
-      "A result that is not smaller, or not close enough, is a 422 with the report. The call has no side effect but the report, so it may be repeated.",
+    description: `${about} The call has no side effect but the report, so it may be repeated.`,
     request: {},
     responses: {
       200: {

@@ -5,6 +5,7 @@ const JSON_BODIES: Readonly<Record<string, string>> = {
   createKey: '{"name": "ci"}',
   createUpload: '{"name": "large.onnx"}',
   createQuantizeJob: '{"method": "weight_only", "bits": 4}',
+  createSimplifyJob: '{"input_shapes": {"x": [1, 3, 224, 224]}}',
   createPruneJob: '{"method": "l1_unstructured", "amount": 0.5}',
   createTrainingJob: '{"model": "model_4k2v9x", "dataset": "dataset_2f9k4w", "world_size": 4}',
 };
@@ -15,6 +16,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   uploadPart: "--data-binary @part-1",
   quantizeModel: "--data-binary @model.onnx -o model.quantized.onnx",
   pruneModel: "--data-binary @model.onnx -o model.pruned.onnx",
+  simplifyModel: "--data-binary @model.onnx -o model.simplified.onnx",
   downloadModel: "-o model.onnx",
   downloadModelFile: "-o weights.bin",
   streamJobEvents: "--no-buffer",

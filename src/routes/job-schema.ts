@@ -4,7 +4,7 @@ import { JOB_STATES, type JobView } from "../jobs/job-view.ts";
 import { MEASUREMENTS } from "../jobs/measure/measurement.ts";
 import { RECIPE_OPS, STEP_STATES } from "../jobs/recipes/recipe.ts";
 import { RESULTS } from "../runner/results.ts";
-import { ReportSummary } from "./report-schema.ts";
+import { CompressionOperation, ReportSummary } from "./report-schema.ts";
 import { ProblemSchema, Timestamp } from "./schemas.ts";
 
 export const JobState = z.enum(JOB_STATES);
@@ -26,7 +26,7 @@ const fraction = z.number().min(0).max(1);
 const CompressionJob = z
   .object({
     ...common,
-    operation: z.enum(["quantize", "prune"]),
+    operation: CompressionOperation,
     progress: z.object({ fraction, doing: z.string().openapi({ example: "writing" }) }),
     attempts: z.number().int().openapi({ description: "How often the work was begun; at most 3." }),
     result: z
@@ -187,7 +187,12 @@ const OptimizeJob = z
   })
   .openapi("OptimizeJob");
 
-export const JobOperation = z.enum(["quantize", "prune", "train", ...MEASUREMENTS, "optimize"]);
+export const JobOperation = z.enum([
+  ...CompressionOperation.options,
+  "train",
+  ...MEASUREMENTS,
+  "optimize",
+]);
 
 export const JobSchema = z
   .discriminatedUnion("operation", [CompressionJob, TrainingJob, MeasurementJob, OptimizeJob])

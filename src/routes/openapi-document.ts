@@ -26,7 +26,7 @@ function allRoutes(api: OpenAPIHono<AppEnv>) {
     servers: [{ url: "http://127.0.0.1:8787", description: "npm run dev" }],
     security: [{ apiKey: [] }],
     tags: [
-      { name: "Compress", description: "Quantize and prune." },
+      { name: "Compress", description: "Quantize, prune and simplify." },
       { name: "Models", description: "Stored models." },
       { name: "Uploads", description: "Large models in parts." },
       { name: "Training", description: "Fine-tune on stored datasets." },

@@ -7,6 +7,7 @@ import { Evaluate, MetricKey } from "./evaluate-options.ts";
 import { Benchmark, Verify } from "./measurements.ts";
 import { PRUNE_OPTION_NAMES, PruneOptions, pruneRequest } from "./prune-options.ts";
 import { QUANTIZE_OPTION_NAMES, QuantizeOptions, quantizeRequest } from "./quantize-options.ts";
+import { SIMPLIFY_OPTION_NAMES, SimplifyOptions, simplifyRequest } from "./simplify-options.ts";
 import { TRAINING_OPTION_NAMES, TrainingRequest } from "./training-options.ts";
 import { invalidRequest } from "./validation.ts";
 
@@ -46,6 +47,7 @@ export const RecipeSteps = z
   .array(
     z
       .discriminatedUnion("op", [
+        step("simplify", SimplifyOptions.shape, "SimplifyStep"),
         step("quantize", QuantizeOptions.shape, "QuantizeStep"),
         step("prune", PruneOptions.shape, "PruneStep"),
         step("train", Train.shape, "TrainStep"),
@@ -131,6 +133,10 @@ function readStep(value: unknown): RecipeStep {
         op,
         options: quantizeRequest(parsed(QuantizeOptions, given, QUANTIZE_OPTION_NAMES)).options,
       };
+    case "simplify": {
+      const request = simplifyRequest(parsed(SimplifyOptions, given, SIMPLIFY_OPTION_NAMES));
+      return { op, options: request.options };
+    }
     case "prune":
       return { op, options: pruneRequest(parsed(PruneOptions, given, PRUNE_OPTION_NAMES)).options };
     case "train":

@@ -7,10 +7,12 @@ const decibels = z.number().nullable().openapi({
 });
 const cosine = z.number().nullable().openapi({ example: 0.99996 });
 
+export const CompressionOperation = z.enum(["quantize", "prune", "simplify"]);
+
 export const Report = z
   .object({
     object: z.literal("report"),
-    operation: z.enum(["quantize", "prune"]),
+    operation: CompressionOperation,
     method: z.string().openapi({ example: "weight_only" }),
     options: z.record(z.string(), z.unknown()),
     bytes_before: z.number().int(),
@@ -78,13 +80,33 @@ export const Report = z
       )
       .openapi({ description: "Activations that are 8-bit now (static quantization)." }),
     notes: z.array(z.string()),
+    simplification: z
+      .object({
+        nodes_before: z.number().int(),
+        nodes_after: z.number().int(),
+        op_types: z
+          .array(
+            z.object({
+              op_type: z.string(),
+              before: z.number().int(),
+              after: z.number().int(),
+            }),
+          )
+          .openapi({ description: "Nodes by op type, those of subgraphs too." }),
+        passes: z
+          .array(z.object({ name: z.string(), changes: z.number().int() }))
+          .openapi({ description: "What each pass changed, over all rounds." }),
+        rounds: z.number().int(),
+      })
+      .nullable()
+      .openapi({ description: "What became of the graph; null for other operations." }),
   })
   .openapi("Report");
 
 /** The headline, also in the `Hone-Report` header. */
 export const ReportSummary = z
   .object({
-    operation: z.enum(["quantize", "prune"]),
+    operation: CompressionOperation,
     method: z.string(),
     bytes_before: z.number().int(),
     bytes_after: z.number().int(),
@@ -94,5 +116,7 @@ export const ReportSummary = z
     min_sqnr_db: decibels,
     changed: z.number().int().openapi({ description: "How many weights." }),
     kept: z.number().int(),
+    nodes_before: z.number().int().optional().openapi({ description: "Of `simplify` alone." }),
+    nodes_after: z.number().int().optional(),
   })
   .openapi("ReportSummary");

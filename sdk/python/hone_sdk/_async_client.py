@@ -37,7 +37,7 @@ _MAX_BREAKS = 8
 
 
 class AsyncCompressedModel:
-    """What ``quantize`` and ``prune`` hand back: the smaller model, and what the report says of it."""
+    """What ``quantize``, ``prune`` and ``simplify`` hand back: the smaller model, and what the report says of it."""
 
     def __init__(self, client: AsyncHone, response: httpx.Response) -> None:
         self._client = client
@@ -103,6 +103,10 @@ class AsyncHone:
     async def prune(self, model: Bytes, **options: Any) -> AsyncCompressedModel:
         """Model in, sparse model out; options by the API's names (``method="l1_unstructured", amount=0.5``)."""
         return await self._compress("prune", model, options)
+
+    async def simplify(self, model: Bytes, **options: Any) -> AsyncCompressedModel:
+        """Model in, a model of fewer nodes and the same answers out; options by the API's names."""
+        return await self._compress("simplify", model, options)
 
     async def train(self, **options: Any) -> Job:
         """Starts a training job; options by the API's names (``model=…, dataset=…, world_size=4``)."""
@@ -251,6 +255,10 @@ class AsyncModels:
     async def prune(self, model_id: str, **options: Any) -> Job:
         """Starts a job whose result is a new model."""
         return await self._order(model_id, "prune", options)
+
+    async def simplify(self, model_id: str, **options: Any) -> Job:
+        """Starts a job whose result is a new model."""
+        return await self._order(model_id, "simplify", options)
 
     async def benchmark(self, model_id: str, **options: Any) -> Job:
         """Starts a job that times the model, on a runner or in the Worker."""

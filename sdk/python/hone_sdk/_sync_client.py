@@ -37,7 +37,7 @@ _MAX_BREAKS = 8
 
 
 class CompressedModel:
-    """What ``quantize`` and ``prune`` hand back: the smaller model, and what the report says of it."""
+    """What ``quantize``, ``prune`` and ``simplify`` hand back: the smaller model, and what the report says of it."""
 
     def __init__(self, client: Hone, response: httpx.Response) -> None:
         self._client = client
@@ -103,6 +103,10 @@ class Hone:
     def prune(self, model: Bytes, **options: Any) -> CompressedModel:
         """Model in, sparse model out; options by the API's names (``method="l1_unstructured", amount=0.5``)."""
         return self._compress("prune", model, options)
+
+    def simplify(self, model: Bytes, **options: Any) -> CompressedModel:
+        """Model in, a model of fewer nodes and the same answers out; options by the API's names."""
+        return self._compress("simplify", model, options)
 
     def train(self, **options: Any) -> Job:
         """Starts a training job; options by the API's names (``model=…, dataset=…, world_size=4``)."""
@@ -251,6 +255,10 @@ class Models:
     def prune(self, model_id: str, **options: Any) -> Job:
         """Starts a job whose result is a new model."""
         return self._order(model_id, "prune", options)
+
+    def simplify(self, model_id: str, **options: Any) -> Job:
+        """Starts a job whose result is a new model."""
+        return self._order(model_id, "simplify", options)
 
     def benchmark(self, model_id: str, **options: Any) -> Job:
         """Starts a job that times the model, on a runner or in the Worker."""

@@ -45,7 +45,7 @@ CompressionJob = TypedDict(
         "created_at": "int",
         "started_at": "Union[int, None]",
         "finished_at": "Union[int, None]",
-        "operation": "Literal[\"quantize\", \"prune\"]",
+        "operation": "Literal[\"quantize\", \"prune\", \"simplify\"]",
         "progress": "CompressionJobProgress",
         "attempts": "int",
         "result": "Union[CompressionJobResult, None]",
@@ -79,7 +79,7 @@ Problem = TypedDict(
 ReportSummary = TypedDict(
     "ReportSummary",
     {
-        "operation": "Literal[\"quantize\", \"prune\"]",
+        "operation": "Literal[\"quantize\", \"prune\", \"simplify\"]",
         "method": "str",
         "bytes_before": "int",
         "bytes_after": "int",
@@ -89,6 +89,8 @@ ReportSummary = TypedDict(
         "min_sqnr_db": "Union[float, None]",
         "changed": "int",
         "kept": "int",
+        "nodes_before": NotRequired["int"],
+        "nodes_after": NotRequired["int"],
     },
 )
 
@@ -268,7 +270,7 @@ OptimizeJobRecipe = TypedDict(
 OptimizeJobProgressStepsItem = TypedDict(
     "OptimizeJobProgressStepsItem",
     {
-        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\", \"evaluate\"]",
+        "op": "Literal[\"simplify\", \"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\", \"evaluate\"]",
         "state": "Literal[\"waiting\", \"running\", \"succeeded\", \"failed\", \"canceled\"]",
         "job_id": "Union[str, None]",
         "fraction": "float",
@@ -403,7 +405,7 @@ RecipeStepResultMeasured2 = TypedDict(
 RecipeStepResult = TypedDict(
     "RecipeStepResult",
     {
-        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\", \"evaluate\"]",
+        "op": "Literal[\"simplify\", \"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\", \"evaluate\"]",
         "job_id": "str",
         "model_id": "str",
         "sha256": "str",
@@ -537,12 +539,23 @@ CompressForm = TypedDict(
     },
 )
 
+QuantizeOptionsCalibrationInputsValue1 = TypedDict(
+    "QuantizeOptionsCalibrationInputsValue1",
+    {
+        "field": "str",
+        "scale": NotRequired["float"],
+    },
+)
+
 QuantizeOptions = TypedDict(
     "QuantizeOptions",
     {
         "method": NotRequired["Literal[\"auto\", \"dynamic\", \"static\", \"weight_only\", \"float16\", \"bfloat16\"]"],
         "dtype": NotRequired["Literal[\"fp16\", \"q8\", \"int8\", \"uint8\", \"q4\", \"q4f16\", \"bnb4\", \"q2\", \"q2f16\", \"fp32\"]"],
         "weight_type": NotRequired["Literal[\"qint8\", \"quint8\"]"],
+        "activation_type": NotRequired["Literal[\"qint8\", \"quint8\"]"],
+        "activation_symmetric": NotRequired["bool"],
+        "weight_symmetric": NotRequired["bool"],
         "per_channel": NotRequired["bool"],
         "reduce_range": NotRequired["bool"],
         "nodes_to_quantize": NotRequired["list[str]"],
@@ -560,6 +573,15 @@ QuantizeOptions = TypedDict(
         "node_block_list": NotRequired["list[str]"],
         "min_positive_val": NotRequired["float"],
         "max_finite_val": NotRequired["float"],
+        "calibrate_method": NotRequired["Literal[\"minmax\", \"percentile\", \"entropy\"]"],
+        "percentile": NotRequired["float"],
+        "calibration_bins": NotRequired["int"],
+        "calibration_moving_average": NotRequired["bool"],
+        "calibration_range_symmetric": NotRequired["bool"],
+        "calibration_dataset": NotRequired["str"],
+        "calibration_inputs": NotRequired["dict[str, Union[str, QuantizeOptionsCalibrationInputsValue1]]"],
+        "calibration_rows": NotRequired["int"],
+        "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
         "min_sqnr_db": NotRequired["float"],
         "min_cosine": NotRequired["float"],
         "verify": NotRequired["bool"],
@@ -594,6 +616,20 @@ PruneOptions = TypedDict(
         "nodes_to_prune": NotRequired["list[str]"],
         "nodes_to_exclude": NotRequired["list[str]"],
         "op_types": NotRequired["list[str]"],
+        "min_sqnr_db": NotRequired["float"],
+        "min_cosine": NotRequired["float"],
+        "verify": NotRequired["bool"],
+    },
+)
+
+SimplifyOptions = TypedDict(
+    "SimplifyOptions",
+    {
+        "passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"merge_initializers\", \"merge_common_subexpressions\", \"fuse_batch_normalization\", \"eliminate_unused\"]]"],
+        "skip_passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"merge_initializers\", \"merge_common_subexpressions\", \"fuse_batch_normalization\", \"eliminate_unused\"]]"],
+        "fold_constants_limit": NotRequired["int"],
+        "fuse_batch_normalization": NotRequired["bool"],
+        "input_shapes": NotRequired["dict[str, list[int]]"],
         "min_sqnr_db": NotRequired["float"],
         "min_cosine": NotRequired["float"],
         "verify": NotRequired["bool"],
@@ -734,7 +770,7 @@ EvaluateRequest = TypedDict(
 OptimizationPlanStepsItem = TypedDict(
     "OptimizationPlanStepsItem",
     {
-        "op": "Literal[\"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\", \"evaluate\", None]",
+        "op": "Literal[\"simplify\", \"quantize\", \"prune\", \"train\", \"verify\", \"benchmark\", \"evaluate\", None]",
         "options": "dict[str, Any]",
         "bytes": "Union[int, None]",
         "cached": "bool",
@@ -763,6 +799,29 @@ OptimizeRequest = TypedDict(
     },
 )
 
+SimplifyStep = TypedDict(
+    "SimplifyStep",
+    {
+        "op": "Literal[\"simplify\"]",
+        "passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"merge_initializers\", \"merge_common_subexpressions\", \"fuse_batch_normalization\", \"eliminate_unused\"]]"],
+        "skip_passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"merge_initializers\", \"merge_common_subexpressions\", \"fuse_batch_normalization\", \"eliminate_unused\"]]"],
+        "fold_constants_limit": NotRequired["int"],
+        "fuse_batch_normalization": NotRequired["bool"],
+        "input_shapes": NotRequired["dict[str, list[int]]"],
+        "min_sqnr_db": NotRequired["float"],
+        "min_cosine": NotRequired["float"],
+        "verify": NotRequired["bool"],
+    },
+)
+
+QuantizeStepCalibrationInputsValue1 = TypedDict(
+    "QuantizeStepCalibrationInputsValue1",
+    {
+        "field": "str",
+        "scale": NotRequired["float"],
+    },
+)
+
 QuantizeStep = TypedDict(
     "QuantizeStep",
     {
@@ -770,6 +829,9 @@ QuantizeStep = TypedDict(
         "method": NotRequired["Literal[\"auto\", \"dynamic\", \"static\", \"weight_only\", \"float16\", \"bfloat16\"]"],
         "dtype": NotRequired["Literal[\"fp16\", \"q8\", \"int8\", \"uint8\", \"q4\", \"q4f16\", \"bnb4\", \"q2\", \"q2f16\", \"fp32\"]"],
         "weight_type": NotRequired["Literal[\"qint8\", \"quint8\"]"],
+        "activation_type": NotRequired["Literal[\"qint8\", \"quint8\"]"],
+        "activation_symmetric": NotRequired["bool"],
+        "weight_symmetric": NotRequired["bool"],
         "per_channel": NotRequired["bool"],
         "reduce_range": NotRequired["bool"],
         "nodes_to_quantize": NotRequired["list[str]"],
@@ -787,6 +849,15 @@ QuantizeStep = TypedDict(
         "node_block_list": NotRequired["list[str]"],
         "min_positive_val": NotRequired["float"],
         "max_finite_val": NotRequired["float"],
+        "calibrate_method": NotRequired["Literal[\"minmax\", \"percentile\", \"entropy\"]"],
+        "percentile": NotRequired["float"],
+        "calibration_bins": NotRequired["int"],
+        "calibration_moving_average": NotRequired["bool"],
+        "calibration_range_symmetric": NotRequired["bool"],
+        "calibration_dataset": NotRequired["str"],
+        "calibration_inputs": NotRequired["dict[str, Union[str, QuantizeStepCalibrationInputsValue1]]"],
+        "calibration_rows": NotRequired["int"],
+        "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
         "min_sqnr_db": NotRequired["float"],
         "min_cosine": NotRequired["float"],
         "verify": NotRequired["bool"],
@@ -1862,11 +1933,39 @@ ReportActivationsItem = TypedDict(
     },
 )
 
+ReportSimplificationOpTypesItem = TypedDict(
+    "ReportSimplificationOpTypesItem",
+    {
+        "op_type": "str",
+        "before": "int",
+        "after": "int",
+    },
+)
+
+ReportSimplificationPassesItem = TypedDict(
+    "ReportSimplificationPassesItem",
+    {
+        "name": "str",
+        "changes": "int",
+    },
+)
+
+ReportSimplification = TypedDict(
+    "ReportSimplification",
+    {
+        "nodes_before": "int",
+        "nodes_after": "int",
+        "op_types": "list[ReportSimplificationOpTypesItem]",
+        "passes": "list[ReportSimplificationPassesItem]",
+        "rounds": "int",
+    },
+)
+
 Report = TypedDict(
     "Report",
     {
         "object": "Literal[\"report\"]",
-        "operation": "Literal[\"quantize\", \"prune\"]",
+        "operation": "Literal[\"quantize\", \"prune\", \"simplify\"]",
         "method": "str",
         "options": "dict[str, Any]",
         "bytes_before": "int",
@@ -1878,6 +1977,7 @@ Report = TypedDict(
         "kept": "list[ReportKeptItem]",
         "activations": "list[ReportActivationsItem]",
         "notes": "list[str]",
+        "simplification": "Union[ReportSimplification, None]",
     },
 )
 
@@ -2002,7 +2102,7 @@ Readiness = TypedDict(
 )
 
 Job = Union[CompressionJob, TrainingJob, MeasurementJob, OptimizeJob]
-RecipeStep = Union[QuantizeStep, PruneStep, TrainStep, VerifyStep, BenchmarkStep, EvaluateStep]
+RecipeStep = Union[SimplifyStep, QuantizeStep, PruneStep, TrainStep, VerifyStep, BenchmarkStep, EvaluateStep]
 NewHook = Any
 HookDeliveryWithPayload = Any
 NewRunnerToken = Any
@@ -2088,6 +2188,8 @@ __all__ = [
     "RunnerLostEvent",
     "RunnerToken",
     "RunnerTokenList",
+    "SimplifyOptions",
+    "SimplifyStep",
     "TestEvent",
     "TestHookRequest",
     "TrainStep",

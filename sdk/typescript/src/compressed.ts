@@ -1,4 +1,4 @@
-/** @file What `/v1/quantize` and `/v1/prune` hand back: the smaller model, and what the report says of it. */
+/** @file What `/v1/quantize`, `/v1/prune` and `/v1/simplify` hand back: the smaller model, and what the report says of it. */
 import type { Report, ReportSummary } from "./generated/schema.d.ts";
 import type { Transport } from "./transport.ts";
 

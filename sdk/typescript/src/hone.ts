@@ -18,6 +18,8 @@ type Query<Name extends keyof operations> = NonNullable<operations[Name]["parame
 export type QuantizeQuery = Query<"quantizeModel">;
 /** Options of `/v1/prune`, by the API's names. */
 export type PruneQuery = Query<"pruneModel">;
+/** Options of `/v1/simplify`, by the API's names. */
+export type SimplifyQuery = Query<"simplifyModel">;
 
 /**
  * Hone, the model-optimization API. Answers of 400 and above throw a `HoneError` of their kind.
@@ -66,6 +68,21 @@ export class Hone {
     signal?: AbortSignal,
   ): Promise<CompressedModel> {
     const { response } = await this.api.POST("/v1/prune", {
+      params: { query: options },
+      ...binary(model),
+      parseAs: "stream",
+      signal: signal ?? null,
+    });
+    return new CompressedModel(response, this.api);
+  }
+
+  /** Model in, a model of fewer nodes and the same answers out; for models that fit one request. */
+  async simplify(
+    model: Bytes,
+    options: SimplifyQuery = {},
+    signal?: AbortSignal,
+  ): Promise<CompressedModel> {
+    const { response } = await this.api.POST("/v1/simplify", {
       params: { query: options },
       ...binary(model),
       parseAs: "stream",

@@ -27,10 +27,11 @@ export type {
   QuantizeOptions,
   Report,
   ReportSummary,
+  SimplifyOptions,
   TrainingJob,
   TrainingRequest,
 } from "./generated/schema.d.ts";
-export { Hone, type PruneQuery, type QuantizeQuery } from "./hone.ts";
+export { Hone, type PruneQuery, type QuantizeQuery, type SimplifyQuery } from "./hone.ts";
 export type { FollowOptions, JobEvent, Jobs } from "./jobs.ts";
 export type { Models } from "./models.ts";
 export type { ListOptions } from "./pages.ts";

@@ -1,5 +1,12 @@
 /** @file Stored models: sent in, listed, compressed by jobs, fetched. */
-import type { Graph, Job, Model, PruneOptions, QuantizeOptions } from "./generated/schema.d.ts";
+import type {
+  Graph,
+  Job,
+  Model,
+  PruneOptions,
+  QuantizeOptions,
+  SimplifyOptions,
+} from "./generated/schema.d.ts";
 import { type ListOptions, pages } from "./pages.ts";
 import { binary, type Bytes, once, type Transport } from "./transport.ts";
 import { type ModelFile, type UploadOptions, uploadInParts } from "./uploads.ts";
@@ -81,6 +88,15 @@ export class Models {
   /** Starts a job whose result is a new model. */
   async quantize(id: string, options: QuantizeOptions = {}): Promise<Job> {
     const { data } = await this.#transport.POST("/v1/models/{id}/quantize", {
+      params: { path: { id }, header: once() },
+      body: options,
+    });
+    return data as Job;
+  }
+
+  /** Starts a job whose result is a new model. */
+  async simplify(id: string, options: SimplifyOptions = {}): Promise<Job> {
+    const { data } = await this.#transport.POST("/v1/models/{id}/simplify", {
       params: { path: { id }, header: once() },
       body: options,
     });

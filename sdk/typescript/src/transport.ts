@@ -41,10 +41,22 @@ export function createTransport(options: HoneOptions): Transport {
     if (response.status >= 400) throw await errorOf(response);
     return response;
   };
-  return createClient<paths>({ baseUrl, fetch: send, querySerializer: { array: COMMAS } });
+  return createClient<paths>({ baseUrl, fetch: send, querySerializer: queryText });
 }
 
-const COMMAS = { style: "form", explode: false } as const;
+/** A query as the API reads it: lists by commas, unless one is in a name, objects as JSON. */
+function queryText(query: Record<string, unknown>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
+  return given.map(([name, value]) => `${name}=${encodeURIComponent(valueText(value))}`).join("&");
+}
+
+function valueText(value: unknown): string {
+  if (Array.isArray(value) && !value.some((item) => String(item).includes(","))) {
+    return value.join(",");
+  }
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
 /** Marks a request whose body is a stream; it does not leave this module. */
 const STREAMED = "hone-streamed";
 

@@ -1,11 +1,12 @@
 /** @file A recipe: steps on a model, each one's result the next one's model; and the job that carries one out. */
+import type { CompressOperation } from "../../compress/types.ts";
 import { sha256Hex } from "../../store/id.ts";
 import type { ResultPlace } from "../hooks/hook.ts";
 import { type AnyJobView, queued } from "../job-view.ts";
 
 /** The options are those of the operation's own endpoint, checked by its schema. */
 export type RecipeStep =
-  | { op: "quantize" | "prune" | "train"; options: Record<string, unknown> }
+  | { op: CompressOperation | "train"; options: Record<string, unknown> }
   | { op: "verify" | "benchmark"; options: MeasureOptions }
   | { op: "evaluate"; options: Record<string, unknown> & MetricBounds };
 
@@ -15,6 +16,7 @@ export interface MeasureOptions extends Record<string, unknown> {
 }
 
 export const RECIPE_OPS = [
+  "simplify",
   "quantize",
   "prune",
   "train",

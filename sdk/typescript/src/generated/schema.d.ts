@@ -84,6 +84,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/simplify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Simplify a model
+         * @description Takes an ONNX model and answers with one of fewer nodes and the same answers, loaded by ONNX Runtime and run beside the original. Where there is nothing to do, the answer is the model as it was, and the report says so. A result whose answers are others is a 422 with the report. The call has no side effect but the report, so it may be repeated.
+         */
+        post: operations["simplifyModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{id}/simplify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Simplify a stored model
+         * @description Starts a job whose result is a new model. Follow it at /v1/jobs/{id} or its events.
+         */
+        post: operations["createSimplifyJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models": {
         parameters: {
             query?: never;
@@ -1395,7 +1435,7 @@ export interface components {
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            operation: "quantize" | "prune";
+            operation: "quantize" | "prune" | "simplify";
             progress: {
                 fraction: number;
                 /** @example writing */
@@ -1437,7 +1477,7 @@ export interface components {
         };
         ReportSummary: {
             /** @enum {string} */
-            operation: "quantize" | "prune";
+            operation: "quantize" | "prune" | "simplify";
             method: string;
             bytes_before: number;
             bytes_after: number;
@@ -1453,6 +1493,9 @@ export interface components {
             /** @description How many weights. */
             changed: number;
             kept: number;
+            /** @description Of `simplify` alone. */
+            nodes_before?: number;
+            nodes_after?: number;
         };
         TrainingJob: {
             /** @example job_9d4w */
@@ -1663,7 +1706,7 @@ export interface components {
                 doing: string;
                 steps: {
                     /** @enum {string} */
-                    op: "quantize" | "prune" | "train" | "verify" | "benchmark" | "evaluate";
+                    op: "simplify" | "quantize" | "prune" | "train" | "verify" | "benchmark" | "evaluate";
                     /** @enum {string} */
                     state: "waiting" | "running" | "succeeded" | "failed" | "canceled";
                     job_id: string | null;
@@ -1700,7 +1743,7 @@ export interface components {
         };
         RecipeStepResult: {
             /** @enum {string} */
-            op: "quantize" | "prune" | "train" | "verify" | "benchmark" | "evaluate";
+            op: "simplify" | "quantize" | "prune" | "train" | "verify" | "benchmark" | "evaluate";
             /** @description The job that did it. */
             job_id: string;
             /** @description What it made, or measured. */
@@ -2075,7 +2118,7 @@ export interface components {
         };
         QuantizeOptions: {
             /**
-             * @description `auto` (default) tries the methods that fit and keeps the smallest result that stays close. `static` is not available yet.
+             * @description `auto` (default) tries the methods that fit and keeps the smallest result that stays close.
              * @example auto
              * @enum {string}
              */
@@ -2093,7 +2136,23 @@ export interface components {
              */
             weight_type?: "qint8" | "quint8";
             /**
-             * @description One scale per channel (default: true for weight_only, false for dynamic).
+             * @description Type of 8-bit activations (default qint8).
+             * @example qint8
+             * @enum {string}
+             */
+            activation_type?: "qint8" | "quint8";
+            /**
+             * @description Ranges of activations around 0 (default false).
+             * @example true
+             */
+            activation_symmetric?: boolean;
+            /**
+             * @description Ranges of weights around 0 (default: for qint8).
+             * @example true
+             */
+            weight_symmetric?: boolean;
+            /**
+             * @description One scale per channel (default: only for weight_only).
              * @example true
              */
             per_channel?: boolean;
@@ -2145,7 +2204,7 @@ export interface components {
              */
             accuracy_level?: number;
             /**
-             * @description MatMulNBits and GatherBlockQuantized, or DequantizeLinear with blocks (default QOperator).
+             * @description weight_only: MatMulNBits and GatherBlockQuantized, or DequantizeLinear with blocks (default QOperator); static: QDQ.
              * @example QOperator
              * @enum {string}
              */
@@ -2191,6 +2250,63 @@ export interface components {
              * @example 65504
              */
             max_finite_val?: number;
+            /**
+             * @description How ranges of activations are found (default minmax): the extremes, the share that `percentile` says, or the least loss of information.
+             * @example minmax
+             * @enum {string}
+             */
+            calibrate_method?: "minmax" | "percentile" | "entropy";
+            /**
+             * @description calibrate_method percentile: percent of the values that the range holds (default 99.999).
+             * @example 99.99
+             */
+            percentile?: number;
+            /**
+             * @description Bins of the histogram of percentile and entropy (default 2048 and 128; entropy chooses only where there are more than 128).
+             * @example 2048
+             */
+            calibration_bins?: number;
+            /**
+             * @description minmax: the mean of the samples' extremes (default false: the extremes of all).
+             * @example true
+             */
+            calibration_moving_average?: boolean;
+            /**
+             * @description Ranges around 0 (default: only for percentile).
+             * @example true
+             */
+            calibration_range_symmetric?: boolean;
+            /**
+             * @description A stored dataset whose rows the model is run on. Without it: the samples that are sent, else made-up inputs, which the report says. With it, `auto` tries static too.
+             * @example dataset_2f9k4w
+             */
+            calibration_dataset?: string;
+            /**
+             * @description Fields of the dataset by the model's inputs, as in a training; default: the one of the input's name, else the only one that fits.
+             * @example {
+             *       "x": {
+             *         "field": "image",
+             *         "scale": 0.00392156862745098
+             *       }
+             *     }
+             */
+            calibration_inputs?: {
+                [key: string]: string | {
+                    field: string;
+                    scale?: number;
+                };
+            };
+            /**
+             * @description The first so many rows (default 128).
+             * @example 128
+             */
+            calibration_rows?: number;
+            /**
+             * @description Where the model is run for its ranges: `auto` (default): in the Worker where it fits, else on a runner; `edge`; `runner`.
+             * @example auto
+             * @enum {string}
+             */
+            executor?: "auto" | "edge" | "runner";
             /**
              * @description Refuses a result with an output below this signal-to-noise ratio, in dB.
              * @example 30
@@ -2279,6 +2395,61 @@ export interface components {
              *     ]
              */
             op_types?: string[];
+            /**
+             * @description Refuses a result with an output below this signal-to-noise ratio, in dB.
+             * @example 30
+             */
+            min_sqnr_db?: number;
+            /**
+             * @description Refuses a result with an output below this cosine similarity.
+             * @example 0.99
+             */
+            min_cosine?: number;
+            /**
+             * @description Loads the result and runs it beside the original (default true).
+             * @example true
+             */
+            verify?: boolean;
+        };
+        SimplifyOptions: {
+            /**
+             * @description Only these passes (default: all).
+             * @example [
+             *       "fold_constants"
+             *     ]
+             */
+            passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+            /**
+             * @description All passes but these.
+             * @example [
+             *       "merge_initializers"
+             *     ]
+             */
+            skip_passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+            /**
+             * @description Bytes by which a computed constant may outgrow what it replaces (default 0: no model grows by folding).
+             * @example 65536
+             */
+            fold_constants_limit?: number;
+            /**
+             * @description Batch normalizations go into the weights before them, which rounds each weight once more (default true).
+             * @example true
+             */
+            fuse_batch_normalization?: boolean;
+            /**
+             * @description Sizes of inputs by name, as JSON: what follows from them is folded, and the result takes no others.
+             * @example {
+             *       "x": [
+             *         1,
+             *         3,
+             *         224,
+             *         224
+             *       ]
+             *     }
+             */
+            input_shapes?: {
+                [key: string]: number[];
+            };
             /**
              * @description Refuses a result with an output below this signal-to-noise ratio, in dB.
              * @example 30
@@ -2511,7 +2682,7 @@ export interface components {
             ok: boolean;
             steps: {
                 /** @enum {string|null} */
-                op: "quantize" | "prune" | "train" | "verify" | "benchmark" | "evaluate" | null;
+                op: "simplify" | "quantize" | "prune" | "train" | "verify" | "benchmark" | "evaluate" | null;
                 options: {
                     [key: string]: unknown;
                 };
@@ -2560,7 +2731,67 @@ export interface components {
             dry_run?: boolean;
         };
         /** @description An operation, with the options of its own endpoint beside it. */
-        RecipeStep: components["schemas"]["QuantizeStep"] | components["schemas"]["PruneStep"] | components["schemas"]["TrainStep"] | components["schemas"]["VerifyStep"] | components["schemas"]["BenchmarkStep"] | components["schemas"]["EvaluateStep"];
+        RecipeStep: components["schemas"]["SimplifyStep"] | components["schemas"]["QuantizeStep"] | components["schemas"]["PruneStep"] | components["schemas"]["TrainStep"] | components["schemas"]["VerifyStep"] | components["schemas"]["BenchmarkStep"] | components["schemas"]["EvaluateStep"];
+        SimplifyStep: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            op: "simplify";
+            /**
+             * @description Only these passes (default: all).
+             * @example [
+             *       "fold_constants"
+             *     ]
+             */
+            passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+            /**
+             * @description All passes but these.
+             * @example [
+             *       "merge_initializers"
+             *     ]
+             */
+            skip_passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+            /**
+             * @description Bytes by which a computed constant may outgrow what it replaces (default 0: no model grows by folding).
+             * @example 65536
+             */
+            fold_constants_limit?: number;
+            /**
+             * @description Batch normalizations go into the weights before them, which rounds each weight once more (default true).
+             * @example true
+             */
+            fuse_batch_normalization?: boolean;
+            /**
+             * @description Sizes of inputs by name, as JSON: what follows from them is folded, and the result takes no others.
+             * @example {
+             *       "x": [
+             *         1,
+             *         3,
+             *         224,
+             *         224
+             *       ]
+             *     }
+             */
+            input_shapes?: {
+                [key: string]: number[];
+            };
+            /**
+             * @description Refuses a result with an output below this signal-to-noise ratio, in dB.
+             * @example 30
+             */
+            min_sqnr_db?: number;
+            /**
+             * @description Refuses a result with an output below this cosine similarity.
+             * @example 0.99
+             */
+            min_cosine?: number;
+            /**
+             * @description Loads the result and runs it beside the original (default true).
+             * @example true
+             */
+            verify?: boolean;
+        };
         QuantizeStep: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -2568,7 +2799,7 @@ export interface components {
              */
             op: "quantize";
             /**
-             * @description `auto` (default) tries the methods that fit and keeps the smallest result that stays close. `static` is not available yet.
+             * @description `auto` (default) tries the methods that fit and keeps the smallest result that stays close.
              * @example auto
              * @enum {string}
              */
@@ -2586,7 +2817,23 @@ export interface components {
              */
             weight_type?: "qint8" | "quint8";
             /**
-             * @description One scale per channel (default: true for weight_only, false for dynamic).
+             * @description Type of 8-bit activations (default qint8).
+             * @example qint8
+             * @enum {string}
+             */
+            activation_type?: "qint8" | "quint8";
+            /**
+             * @description Ranges of activations around 0 (default false).
+             * @example true
+             */
+            activation_symmetric?: boolean;
+            /**
+             * @description Ranges of weights around 0 (default: for qint8).
+             * @example true
+             */
+            weight_symmetric?: boolean;
+            /**
+             * @description One scale per channel (default: only for weight_only).
              * @example true
              */
             per_channel?: boolean;
@@ -2638,7 +2885,7 @@ export interface components {
              */
             accuracy_level?: number;
             /**
-             * @description MatMulNBits and GatherBlockQuantized, or DequantizeLinear with blocks (default QOperator).
+             * @description weight_only: MatMulNBits and GatherBlockQuantized, or DequantizeLinear with blocks (default QOperator); static: QDQ.
              * @example QOperator
              * @enum {string}
              */
@@ -2684,6 +2931,63 @@ export interface components {
              * @example 65504
              */
             max_finite_val?: number;
+            /**
+             * @description How ranges of activations are found (default minmax): the extremes, the share that `percentile` says, or the least loss of information.
+             * @example minmax
+             * @enum {string}
+             */
+            calibrate_method?: "minmax" | "percentile" | "entropy";
+            /**
+             * @description calibrate_method percentile: percent of the values that the range holds (default 99.999).
+             * @example 99.99
+             */
+            percentile?: number;
+            /**
+             * @description Bins of the histogram of percentile and entropy (default 2048 and 128; entropy chooses only where there are more than 128).
+             * @example 2048
+             */
+            calibration_bins?: number;
+            /**
+             * @description minmax: the mean of the samples' extremes (default false: the extremes of all).
+             * @example true
+             */
+            calibration_moving_average?: boolean;
+            /**
+             * @description Ranges around 0 (default: only for percentile).
+             * @example true
+             */
+            calibration_range_symmetric?: boolean;
+            /**
+             * @description A stored dataset whose rows the model is run on. Without it: the samples that are sent, else made-up inputs, which the report says. With it, `auto` tries static too.
+             * @example dataset_2f9k4w
+             */
+            calibration_dataset?: string;
+            /**
+             * @description Fields of the dataset by the model's inputs, as in a training; default: the one of the input's name, else the only one that fits.
+             * @example {
+             *       "x": {
+             *         "field": "image",
+             *         "scale": 0.00392156862745098
+             *       }
+             *     }
+             */
+            calibration_inputs?: {
+                [key: string]: string | {
+                    field: string;
+                    scale?: number;
+                };
+            };
+            /**
+             * @description The first so many rows (default 128).
+             * @example 128
+             */
+            calibration_rows?: number;
+            /**
+             * @description Where the model is run for its ranges: `auto` (default): in the Worker where it fits, else on a runner; `edge`; `runner`.
+             * @example auto
+             * @enum {string}
+             */
+            executor?: "auto" | "edge" | "runner";
             /**
              * @description Refuses a result with an output below this signal-to-noise ratio, in dB.
              * @example 30
@@ -4223,7 +4527,7 @@ export interface components {
             /** @enum {string} */
             object: "report";
             /** @enum {string} */
-            operation: "quantize" | "prune";
+            operation: "quantize" | "prune" | "simplify";
             /** @example weight_only */
             method: string;
             options: {
@@ -4315,6 +4619,23 @@ export interface components {
                 shared_with: string | null;
             }[];
             notes: string[];
+            /** @description What became of the graph; null for other operations. */
+            simplification: {
+                nodes_before: number;
+                nodes_after: number;
+                /** @description Nodes by op type, those of subgraphs too. */
+                op_types: {
+                    op_type: string;
+                    before: number;
+                    after: number;
+                }[];
+                /** @description What each pass changed, over all rounds. */
+                passes: {
+                    name: string;
+                    changes: number;
+                }[];
+                rounds: number;
+            } | null;
         };
         NewKey: components["schemas"]["Key"] & {
             /**
@@ -4825,6 +5146,7 @@ export type WebhookRunner = components['schemas']['WebhookRunner'];
 export type CompressForm = components['schemas']['CompressForm'];
 export type QuantizeOptions = components['schemas']['QuantizeOptions'];
 export type PruneOptions = components['schemas']['PruneOptions'];
+export type SimplifyOptions = components['schemas']['SimplifyOptions'];
 export type ModelList = components['schemas']['ModelList'];
 export type Model = components['schemas']['Model'];
 export type Value = components['schemas']['Value'];
@@ -4836,6 +5158,7 @@ export type EvaluateRequest = components['schemas']['EvaluateRequest'];
 export type OptimizationPlan = components['schemas']['OptimizationPlan'];
 export type OptimizeRequest = components['schemas']['OptimizeRequest'];
 export type RecipeStep = components['schemas']['RecipeStep'];
+export type SimplifyStep = components['schemas']['SimplifyStep'];
 export type QuantizeStep = components['schemas']['QuantizeStep'];
 export type PruneStep = components['schemas']['PruneStep'];
 export type TrainStep = components['schemas']['TrainStep'];
@@ -4918,13 +5241,19 @@ export interface operations {
     quantizeModel: {
         parameters: {
             query?: {
-                /** @description `auto` (default) tries the methods that fit and keeps the smallest result that stays close. `static` is not available yet. */
+                /** @description `auto` (default) tries the methods that fit and keeps the smallest result that stays close. */
                 method?: "auto" | "dynamic" | "static" | "weight_only" | "float16" | "bfloat16";
                 /** @description A preset by transformers.js' name, instead of `method`. */
                 dtype?: "fp16" | "q8" | "int8" | "uint8" | "q4" | "q4f16" | "bnb4" | "q2" | "q2f16" | "fp32";
                 /** @description Type of 8-bit weights (default qint8). */
                 weight_type?: "qint8" | "quint8";
-                /** @description One scale per channel (default: true for weight_only, false for dynamic). */
+                /** @description Type of 8-bit activations (default qint8). */
+                activation_type?: "qint8" | "quint8";
+                /** @description Ranges of activations around 0 (default false). */
+                activation_symmetric?: boolean;
+                /** @description Ranges of weights around 0 (default: for qint8). */
+                weight_symmetric?: boolean;
+                /** @description One scale per channel (default: only for weight_only). */
                 per_channel?: boolean;
                 /** @description 7-bit weights, for CPUs whose 8-bit products saturate (default false). */
                 reduce_range?: boolean;
@@ -4942,7 +5271,7 @@ export interface operations {
                 is_symmetric?: boolean;
                 /** @description MatMulNBits' accuracy_level (default 0: unset). */
                 accuracy_level?: number;
-                /** @description MatMulNBits and GatherBlockQuantized, or DequantizeLinear with blocks (default QOperator). */
+                /** @description weight_only: MatMulNBits and GatherBlockQuantized, or DequantizeLinear with blocks (default QOperator); static: QDQ. */
                 quant_format?: "QOperator" | "QDQ";
                 /** @description How blocks are quantized (default rtn). */
                 algorithm?: "rtn" | "hqq" | "bnb4";
@@ -4958,6 +5287,29 @@ export interface operations {
                 min_positive_val?: number;
                 /** @description Larger finite magnitudes become this one (default 65504). */
                 max_finite_val?: number;
+                /** @description How ranges of activations are found (default minmax): the extremes, the share that `percentile` says, or the least loss of information. */
+                calibrate_method?: "minmax" | "percentile" | "entropy";
+                /** @description calibrate_method percentile: percent of the values that the range holds (default 99.999). */
+                percentile?: number;
+                /** @description Bins of the histogram of percentile and entropy (default 2048 and 128; entropy chooses only where there are more than 128). */
+                calibration_bins?: number;
+                /** @description minmax: the mean of the samples' extremes (default false: the extremes of all). */
+                calibration_moving_average?: boolean;
+                /** @description Ranges around 0 (default: only for percentile). */
+                calibration_range_symmetric?: boolean;
+                /** @description A stored dataset whose rows the model is run on. Without it: the samples that are sent, else made-up inputs, which the report says. With it, `auto` tries static too. */
+                calibration_dataset?: string;
+                /** @description Fields of the dataset by the model's inputs, as in a training; default: the one of the input's name, else the only one that fits. */
+                calibration_inputs?: {
+                    [key: string]: string | {
+                        field: string;
+                        scale?: number;
+                    };
+                };
+                /** @description The first so many rows (default 128). */
+                calibration_rows?: number;
+                /** @description Where the model is run for its ranges: `auto` (default): in the Worker where it fits, else on a runner; `edge`; `runner`. */
+                executor?: "auto" | "edge" | "runner";
                 /** @description Refuses a result with an output below this signal-to-noise ratio, in dB. */
                 min_sqnr_db?: number;
                 /** @description Refuses a result with an output below this cosine similarity. */
@@ -5145,6 +5497,116 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PruneOptions"];
+            };
+        };
+        responses: {
+            /** @description The job is over, within the time that `Prefer: wait` gave it. */
+            200: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The job. */
+            202: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    simplifyModel: {
+        parameters: {
+            query?: {
+                /** @description Only these passes (default: all). */
+                passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+                /** @description All passes but these. */
+                skip_passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+                /** @description Bytes by which a computed constant may outgrow what it replaces (default 0: no model grows by folding). */
+                fold_constants_limit?: number;
+                /** @description Batch normalizations go into the weights before them, which rounds each weight once more (default true). */
+                fuse_batch_normalization?: boolean;
+                /** @description Sizes of inputs by name, as JSON: what follows from them is folded, and the result takes no others. */
+                input_shapes?: {
+                    [key: string]: number[];
+                };
+                /** @description Refuses a result with an output below this signal-to-noise ratio, in dB. */
+                min_sqnr_db?: number;
+                /** @description Refuses a result with an output below this cosine similarity. */
+                min_cosine?: number;
+                /** @description Loads the result and runs it beside the original (default true). */
+                verify?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+                "multipart/form-data": components["schemas"]["CompressForm"];
+            };
+        };
+        responses: {
+            /** @description The model. */
+            200: {
+                headers: {
+                    /** @description The report's headline as JSON. */
+                    "Hone-Report": string;
+                    /** @description The full report: `</v1/reports/{id}>; rel="report"`. */
+                    Link: string;
+                    "Content-Disposition": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    createSimplifyJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+                /** @description `wait` or `wait=N`: answer when the job is over, or after N seconds (at most 60). */
+                prefer?: string;
+            };
+            path: {
+                /** @description The id, `model_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimplifyOptions"];
             };
         };
         responses: {
@@ -6407,7 +6869,7 @@ export interface operations {
                 cursor?: string;
                 state?: "queued" | "running" | "succeeded" | "failed" | "canceled";
                 model_id?: string;
-                operation?: "quantize" | "prune" | "train" | "benchmark" | "verify" | "evaluate" | "optimize";
+                operation?: "quantize" | "prune" | "simplify" | "train" | "benchmark" | "verify" | "evaluate" | "optimize";
             };
             header?: never;
             path?: never;

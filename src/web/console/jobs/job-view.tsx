@@ -95,6 +95,7 @@ export function jobTitle({ operation }: AnyJob): string {
   return {
     quantize: "Quantize",
     prune: "Prune",
+    simplify: "Simplify",
     train: "Train",
     benchmark: "Benchmark",
     verify: "Verify",
