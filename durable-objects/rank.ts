@@ -112,6 +112,11 @@ export class Rank extends DurableObject<Env> implements RankObject {
     return new Response(null, { status: 101, webSocket: client, headers });
   }
 
+  /** The pool asks for a runner's lease that others wait for. @returns whether it is given back at the end of a step */
+  async giveWay(task: string, lease: number): Promise<boolean> {
+    return this.#run?.runners?.giveWay(task, lease) ?? false;
+  }
+
   async dispose(): Promise<void> {
     const membership = this.#membership();
     this.#leave("the job is over");

@@ -48,6 +48,7 @@ export class RunnerPool extends DurableObject<Env> {
     this.#dispatcher = new Dispatcher(this.#record, {
       hand: (runner, order, lease) => ctx.waitUntil(this.#hand(runner, order, lease)),
       send: (runner, message) => this.#lines.send(runner, message),
+      askBack: (order, lease) => ctx.waitUntil(this.#askBack(order, lease)),
       refuse: (runner, reason) =>
         closeLine(this.#lines.socket(runner), CLOSE.protocolError, reason),
     });
@@ -89,7 +90,9 @@ export class RunnerPool extends DurableObject<Env> {
     return this.#dispatcher.canServe(order);
   }
 
-  async spare(order: Pick<TaskOrder, "kind" | "needs" | "group">): Promise<number> {
+  async spare(
+    order: Pick<TaskOrder, "kind" | "needs" | "group">,
+  ): Promise<{ fitting: number; free: number }> {
     return this.#dispatcher.spare(order);
   }
 
@@ -245,6 +248,14 @@ export class RunnerPool extends DurableObject<Env> {
     this.#lines.send(runner, { type: "task", task });
   }
 
+  /** A task that its rank does not know of, or whose rank is not there, is nobody's. */
+  async #askBack({ id, rank }: TaskOrder, lease: number): Promise<void> {
+    if (rank === undefined) return;
+    const stub = this.env.RANKS.getByName(rank);
+    const gives = await stub.giveWay(id, lease).catch(() => false);
+    if (!gives) this.#dispatcher.cancel(id);
+  }
+
   #gone(socket: WebSocket, mayReturn: boolean): void {
     const runner = this.#lines.lose(socket);
     if (runner === undefined) return;
@@ -266,6 +277,7 @@ export class RunnerPool extends DurableObject<Env> {
 
   async #watch(): Promise<void> {
     if (this.#dispatcher.leased.length === 0) return;
+    this.#dispatcher.askBack();
     if ((await this.ctx.storage.getAlarm()) === null) {
       await this.ctx.storage.setAlarm(Date.now() + CHECK_MS);
     }

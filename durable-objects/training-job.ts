@@ -53,6 +53,8 @@ export class TrainingJob
   readonly #heard = new Map<number, number>();
   readonly #bornAt = Date.now();
   #working: AbortController | undefined;
+  /** When it began to wait for runners. */
+  #waitsSince: number | undefined;
 
   /** Stores the job and has it begin; once this has returned, it will end in one way or another. */
   create(order: TrainingOrder): Promise<TrainingView> {
@@ -186,13 +188,24 @@ export class TrainingJob
     } else await this.#form(order, timeoutMs);
   }
 
-  /** Ranks that do not compute themselves begin when there is a runner for each: nothing is lost by waiting. */
+  /**
+   * Ranks that do not compute themselves begin when there is a runner for each. Where it takes too long they share those
+   * that there are, in turns; in `async` and `local_sgd`, where they seldom wait for each other, at once.
+   */
   async #awaitsRunners(order: TrainingOrder): Promise<boolean> {
     const plan = await this.#loadPlan(order);
     if (!plan.onRunners || plan.onEdge) return false;
-    const there = await runnerPool(this.env, order.workspace).spare(runnersNeeded(plan, order.id));
-    if (there >= plan.worldSize) return false;
-    this.#doing(`waiting for runners, one for each rank: ${there} of ${plan.worldSize} are there`);
+    const pool = runnerPool(this.env, order.workspace);
+    const { fitting, free } = await pool.spare(runnersNeeded(plan, order.id));
+    this.#waitsSince ??= Date.now();
+    const shares =
+      plan.mode.mode !== "sync" ||
+      Date.now() - this.#waitsSince >= Number(this.env.RANK_TIMEOUT_MS);
+    if (free >= plan.worldSize || (fitting > 0 && shares)) {
+      this.#waitsSince = undefined;
+      return false;
+    }
+    this.#doing(`waiting for runners, one for each rank: ${free} of ${plan.worldSize} are there`);
     return true;
   }
 

@@ -29,6 +29,8 @@ export interface RunnerSource {
    * @throws Error where it may not, and waited in vain
    */
   next(): Promise<RemoteRunner | undefined>;
+  /** The runner has answered: until the next one is asked for, others may have it. */
+  free(): void;
   /** Gives up a runner that failed with `error`. */
   drop(runner: RemoteRunner, error: unknown): Promise<void>;
 }
@@ -70,6 +72,7 @@ export function remoteExecutor(options: RemoteExecutorOptions): Executor {
         last = undefined;
         const answer = await compute(runner, same);
         last = runner;
+        source.free();
         return answer;
       } catch (error) {
         await source.drop(runner, error);

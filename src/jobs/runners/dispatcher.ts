@@ -43,11 +43,13 @@ export class Dispatcher {
     return this.#runners.fitting(wanted).length > 0;
   }
 
-  /** How many runners could do such a task at once: those that are free, and those that work for the same group. */
-  spare(wanted: Pick<TaskOrder, "kind" | "needs" | "group">): number {
-    return this.#runners.fitting(wanted).filter(({ row, task }) => {
-      return task === undefined ? row.ready : this.#tasks.get(task)?.order.group === wanted.group;
-    }).length;
+  /** How many runners could do such tasks, and how many of them at once: free ones, and those of the same group. */
+  spare(wanted: Pick<TaskOrder, "kind" | "needs" | "group">): { fitting: number; free: number } {
+    const fitting = this.#runners.fitting(wanted);
+    const free = fitting.filter(({ row, task }) =>
+      task === undefined ? row.ready : this.#tasks.get(task)?.order.group === wanted.group,
+    );
+    return { fitting: fitting.length, free: free.length };
   }
 
   /** Queues a task, and hands it out if somebody is free; ordered twice, it is the same task. */
@@ -215,6 +217,11 @@ export class Dispatcher {
     }
     this.#leases.requeue(task, reason);
     if (runner && runner.row.strikes >= MAX_STRIKES) this.#lines.refuse(holder, reason);
+  }
+
+  /** Has ranks asked for leases that others wait for. */
+  askBack(): void {
+    this.#leases.askBack();
   }
 
   /** The order of a lease that the runner holds. */

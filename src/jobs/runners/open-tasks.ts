@@ -60,9 +60,9 @@ export class OpenTasks {
   progress(id: string): TaskProgress | undefined {
     const task = this.#tasks.get(id) ?? this.#record.task(id);
     if (!task) return undefined;
-    const { state, runner, tries } = task;
+    const { state, runner, lease, tries } = task;
     const { fraction, doing } = this.#progress.get(id) ?? { fraction: 0, doing: state };
-    return { state, fraction, doing, runner, tries };
+    return { state, fraction, doing, runner, lease, tries };
   }
 
   /** The outcome once there is one, or `undefined` after `timeoutMs` and for a task that is not known. */

@@ -11,8 +11,10 @@ export interface RunnerPoolObject {
   progress(id: string): Promise<TaskProgress | undefined>;
   cancel(id: string): Promise<void>;
   canServe(order: Pick<TaskOrder, "kind" | "needs">): Promise<boolean>;
-  /** How many runners could do such tasks of the group at once. */
-  spare(order: Pick<TaskOrder, "kind" | "needs" | "group">): Promise<number>;
+  /** How many runners could do such tasks of the group, and how many of them at once. */
+  spare(
+    order: Pick<TaskOrder, "kind" | "needs" | "group">,
+  ): Promise<{ fitting: number; free: number }>;
   /** A lease's time begins anew. */
   renew(id: string, lease: number): Promise<void>;
   /** The task goes to another; `isStrike` where its runner broke the rules. */

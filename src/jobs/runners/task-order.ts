@@ -24,6 +24,8 @@ export interface TaskOrder {
   needs: TaskNeeds;
   /** Higher goes first (default 0). */
   priority?: number;
+  /** Whoever ordered it gets on without a runner meanwhile: nobody is asked to give way to it. */
+  patient?: boolean;
   /** Whose it is: groups take turns, so that one with many tasks does not hold up the others. */
   group: string;
   sources: Record<string, SourceOrder>;
@@ -44,5 +46,6 @@ export interface TaskProgress {
   fraction: number;
   doing: string;
   runner: string | null;
+  lease: number;
   tries: number;
 }

@@ -44,8 +44,13 @@ export interface TrainingPlan {
 }
 
 /** What a rank's task asks of its runner. */
-export function runnersNeeded({ step }: TrainingPlan, job: string) {
-  return { kind: "gradient" as const, group: job, needs: { model_bytes: step.bytes } };
+export function runnersNeeded({ step, onEdge }: TrainingPlan, job: string) {
+  return {
+    kind: "gradient" as const,
+    group: job,
+    needs: { model_bytes: step.bytes },
+    patient: onEdge,
+  };
 }
 
 /** Steps between two measurements, counted from 1; `last` is the step after which ranks measure. */

@@ -18,7 +18,7 @@ const INFO: Omit<RunnerInfo, "name"> = {
   platform: "workerd",
   runtime: "the test's",
   backends: ["wasm"],
-  kinds: ["gradient"],
+  kinds: ["gradient", "benchmark"],
   adapter: null,
   max_model_bytes: 1_000_000,
 };
@@ -101,14 +101,14 @@ export class FakeRunner {
   }
 
   #say(message: FromRunner): void {
-    this.#pool.send(JSON.stringify(message));
+    if (this.#pool.readyState === WebSocket.OPEN) this.#pool.send(JSON.stringify(message));
   }
 
   #hear(said: FromPool): void {
     if (said.type === "welcome") this.#say({ type: "ready" });
     else if (said.type === "task") {
       this.tasks.push(said.task);
-      void this.#serve(said.task);
+      if (said.task.kind === "gradient") void this.#serve(said.task);
     } else if (said.type === "stop") {
       this.stopped.push(said.reason);
       this.#say({ type: "ready" });
@@ -128,7 +128,10 @@ export class FakeRunner {
     let fields: Uint8Array[] = [];
     let left = 0;
     let taken = 0;
-    const tell = (message: ToRank) => socket.send(JSON.stringify(message));
+    const tell = (message: ToRank) => {
+      // Either side may have ended the line meanwhile.
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+    };
     socket.addEventListener("message", ({ data }) => {
       if (typeof data === "string") {
         const said = JSON.parse(data) as ToRunner;
