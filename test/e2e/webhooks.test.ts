@@ -1,9 +1,11 @@
 /** @file Webhooks at a receiver of their own: signed, in sequence, again after failures, never to a private address. */
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { EVENT_TYPES } from "../../src/jobs/webhooks/event.ts";
 import { linearFile } from "../worker/service/models.ts";
 import { newService, type TestService } from "./service.ts";
 
@@ -26,7 +28,12 @@ let answers: ((request: IncomingMessage, response: ServerResponse) => void)[] = 
 beforeAll(async () => {
   service = await newService({
     allowLoopback: true,
-    vars: { WEBHOOK_PAUSES_S: "0,0,0,0,0,0,0,0,0" },
+    vars: {
+      // As in wrangler.toml, an hour in a second, but for the last four.
+      WEBHOOK_PAUSES_S: "0,0.02,0.08,0.5,1,0,0,0,0",
+      WEBHOOK_TIMEOUT_S: "1",
+      WEBHOOK_PROGRESS_MS: "0",
+    },
   });
   receiver = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -89,7 +96,8 @@ const status = (code: number) => (_: IncomingMessage, response: ServerResponse) 
   void response.writeHead(code).end();
 
 it("a job's events arrive signed, once each, with sequence numbers", async () => {
-  const endpoint = await post("/v1/webhook-endpoints", { url, events: ["*"] });
+  const events = EVENT_TYPES.filter((type) => type !== "job.progress");
+  const endpoint = await post("/v1/webhook-endpoints", { url, events });
   expect((await get(`/v1/webhook-endpoints/${endpoint.id}`)).secret).toBeUndefined();
   const model = await store();
   const job = await post(`/v1/models/${model}/quantize`, { method: "weight_only" });
@@ -113,6 +121,61 @@ it("a job's events arrive signed, once each, with sequence numbers", async () =>
   await service.call(`/v1/models/${model}`, { method: "DELETE" });
   await until(() => received.some(({ json }) => json.type === "model.deleted"));
 });
+
+it("every event that an endpoint may ask for is sent when it happens, and verifies", async () => {
+  const endpoint = await post("/v1/webhook-endpoints", { url });
+  const model = await store();
+  await post(`/v1/models/${model}/quantize`, { method: "weight_only" });
+  await post(`/v1/models/${model}/quantize`, { method: "weight_only", min_sqnr_db: 150 });
+  // Ordered without waiting for it.
+  const ordered = await service.call(`/v1/models/${model}/optimize`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ steps: [{ op: "prune", amount: 0.5 }] }),
+  });
+  await post(`/v1/jobs/${((await ordered.json()) as Json).id}/cancel`);
+  await service.call(`/v1/models/${model}`, { method: "DELETE" });
+  const runner = await connectRunner();
+  // As a line that breaks; 1000 would be a farewell.
+  runner.close(4000);
+  const types = () => new Set<string>(received.map(({ json }) => json.type));
+  await until(() => EVENT_TYPES.every((type) => types().has(type)));
+  expect([...types()].sort()).toEqual([...EVENT_TYPES].sort());
+  const verifier = new Webhook(endpoint.secret);
+  for (const { headers, body } of received) {
+    verifier.verify(body, headers);
+    expect(Buffer.byteLength(body)).toBeLessThan(20_000);
+  }
+  const of = (type: string) => received.find(({ json }) => json.type === type)?.json.data;
+  expect(of("job.progress")).toMatchObject({ state: "running", progress: {} });
+  expect(of("job.failed")).toMatchObject({ error: { code: "not_close_enough" } });
+  expect(of("model.deleted")).toMatchObject({ id: model, object: "model" });
+  expect(of("runner.lost")).toMatchObject({ object: "runner", info: { name: "soon gone" } });
+});
+
+/** A runner that has said hello and been welcomed. */
+async function connectRunner(): Promise<WebSocket> {
+  const { secret } = await post("/v1/runner-tokens", { name: "test" });
+  const address = `${service.url.replace("http", "ws")}/v1/runners/connect`;
+  const socket = new WebSocket(address, ["hone.runner", `token.${secret}`]);
+  await once(socket, "open");
+  const info = {
+    name: "soon gone",
+    platform: "test",
+    runtime: "none",
+    backends: ["wasm"],
+    kinds: ["verify"],
+    adapter: null,
+    max_model_bytes: 1,
+  };
+  const welcomed = once(socket, "message");
+  socket.send(
+    JSON.stringify({ type: "hello", version: 1, session: randomUUID(), info, working: null }),
+  );
+  const [{ data }] = (await welcomed) as [MessageEvent];
+  expect(JSON.parse(data)).toMatchObject({ type: "welcome" });
+  return socket;
+}
 
 it("only the events that were asked for are sent", async () => {
   await post("/v1/webhook-endpoints", { url, events: ["job.failed"] });
@@ -163,6 +226,57 @@ it("410 disables the endpoint until it is enabled", async () => {
     disabled_reason: null,
   });
   await until(() => received.length === 2);
+});
+
+it("a receiver that answers 500 for long loses nothing: all events arrive once it is well", async () => {
+  const endpoint = await post("/v1/webhook-endpoints", { url, events: ["model.created"] });
+  const wellAt = Date.now() + 1000;
+  const ill = (_: IncomingMessage, response: ServerResponse) =>
+    void response.writeHead(Date.now() < wellAt ? 500 : 204).end();
+  answers = Array.from({ length: 60 }, () => ill);
+  for (let each = 0; each < 5; each++) await store();
+  await until(async () => {
+    const all = await deliveries(endpoint.id);
+    return all.length === 5 && all.every(({ state }) => state === "delivered");
+  });
+  const arrived = new Set(received.map(({ json }) => json.sequence));
+  expect([...arrived].sort()).toEqual([1, 2, 3, 4, 5]);
+  const ids = new Set(received.map(({ headers }) => headers["webhook-id"]));
+  expect(ids.size).toBe(5);
+  expect(received.length).toBeGreaterThan(10);
+});
+
+it("a receiver that hangs is given up after a while, and asked again", async () => {
+  const endpoint = await post("/v1/webhook-endpoints", { url });
+  answers = [() => undefined];
+  await post(`/v1/webhook-endpoints/${endpoint.id}/test`);
+  await until(() => received.length === 1);
+  const begun = Date.now();
+  await until(async () => (await deliveries(endpoint.id))[0].state === "delivered");
+  expect(received.length).toBe(2);
+  expect(Date.now() - begun).toBeGreaterThan(700);
+  expect((await deliveries(endpoint.id))[0].attempts).toBe(2);
+});
+
+it("a redirect to a private address reaches nothing there", async () => {
+  const reached: string[] = [];
+  const inside = createServer((request, response) => {
+    reached.push(request.url ?? "");
+    response.end();
+  }).listen(0, "127.0.0.1");
+  await once(inside, "listening");
+  const { port } = inside.address() as AddressInfo;
+  const endpoint = await post("/v1/webhook-endpoints", { url });
+  const redirects = [`http://127.0.0.1:${port}/`, "http://169.254.169.254/", "http://[::1]/"];
+  answers = [307, 308, 302].map(
+    (code, index) => (_: IncomingMessage, response: ServerResponse) =>
+      void response.writeHead(code, { Location: redirects[index] ?? "" }).end(),
+  );
+  await post(`/v1/webhook-endpoints/${endpoint.id}/test`);
+  await until(async () => (await deliveries(endpoint.id))[0]?.state === "delivered");
+  expect((await deliveries(endpoint.id))[0].attempts).toBe(4);
+  expect(reached).toEqual([]);
+  inside.close();
 });
 
 it("redirects are not followed, and an endless answer is not read", async () => {
