@@ -28,7 +28,7 @@ const MIN_AGREEMENT = 0.9;
 
 const SAFE: readonly Step[] = [{ method: "weight_only", options: {} }];
 
-const CANDIDATES: readonly (readonly Step[])[] = [
+export const CANDIDATES: readonly (readonly Step[])[] = [
   SAFE,
   [{ method: "weight_only", options: { bits: 4, block_size: 32 } }],
   [{ method: "weight_only", options: { weight_type: "quint8" } }],
