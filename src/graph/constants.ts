@@ -6,7 +6,7 @@ import { DataType, elementCount } from "../onnx/data-type.ts";
 import type { Node, Tensor } from "../onnx/model.ts";
 import { readAll } from "../onnx/tensor-data.ts";
 import { attributeValue, intsAttribute } from "./attributes.ts";
-import { makeFloat32, makeInt64 } from "./build.ts";
+import { makeFloat32, makeTensor } from "./build.ts";
 import type { Scope } from "./scope.ts";
 
 export interface ConstantValue {
@@ -74,9 +74,14 @@ export function constantTensor(node: Node): Tensor | undefined {
   const floats = attributeValue(node, "value_floats", "floats");
   if (floats) return makeFloat32(name, floats);
   const int = attributeValue(node, "value_int", "int");
-  if (int !== undefined) return makeInt64(name, [Number(int)], true);
+  if (int !== undefined) return integers(name, [], [int]);
   const ints = attributeValue(node, "value_ints", "ints");
-  return ints && makeInt64(name, ints.map(Number));
+  return ints && integers(name, [ints.length], ints);
+}
+
+/** Exact, where numbers would round: exporters write INT64_MAX for "to the end". */
+function integers(name: string, dims: number[], values: readonly bigint[]): Tensor {
+  return makeTensor(name, DataType.int64, dims, new Uint8Array(BigInt64Array.from(values).buffer));
 }
 
 /** Most elements that `constantNumbers` reads: shapes, axes and scalars, not weights. */

@@ -32,13 +32,19 @@ const isFloat = (type: number | undefined): boolean =>
 
 type Arithmetic = (a: Dimension, b: Dimension, isInteger: boolean) => Dimension;
 
+/** A result as the type holds it; float16 is not followed, since ONNX Runtime may compute it in float32. */
+function rounded(value: Dimension, type: number | undefined): Dimension {
+  if (typeof value !== "number" || !isFloat(type) || type === DataType.float64) return value;
+  return type === DataType.float32 ? Math.fround(value) : undefined;
+}
+
 /** Element-wise arithmetic on followed contents; a single element is spread over the other operand. */
 function followed(n: NodeTypes, arithmetic: Arithmetic): Dimension[] | undefined {
   const [a, b] = [n.value(0), n.value(1)];
   if (!a || !b || (a.length !== b.length && a.length !== 1 && b.length !== 1)) return undefined;
   const isInteger = !isFloat(n.type(0));
   return Array.from({ length: a.length === 1 ? b.length : a.length }, (_, i) =>
-    arithmetic(a[a.length === 1 ? 0 : i], b[b.length === 1 ? 0 : i], isInteger),
+    rounded(arithmetic(a[a.length === 1 ? 0 : i], b[b.length === 1 ? 0 : i], isInteger), n.type(0)),
   );
 }
 
@@ -106,7 +112,9 @@ function castTarget(n: NodeTypes): number | undefined {
 
 function cast(n: NodeTypes, elementType: number | undefined): ValueType[] {
   const toInteger = isFloat(n.type(0)) && !isFloat(elementType);
-  const value = n.value(0)?.map((a) => (toInteger && typeof a === "number" ? Math.trunc(a) : a));
+  const value = n
+    .value(0)
+    ?.map((a) => (toInteger && typeof a === "number" ? Math.trunc(a) : rounded(a, elementType)));
   return [
     { elementType, shape: n.shape(0), value: elementType === DataType.bool ? undefined : value },
   ];

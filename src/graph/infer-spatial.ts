@@ -122,12 +122,17 @@ const resize: InferRule = (n) => {
       shape: unknownDims(rank).map((_, axis): Dimension => {
         const index = axes ? axes.indexOf(axis) : axis;
         if (index < 0) return shape?.[axis];
-        if (listed?.length) return scaled(shape?.[axis], Math.fround(listed[index] ?? 1));
+        if (listed?.length) return resized(shape?.[axis], Math.fround(listed[index] ?? 1));
         return keepsRatio ? undefined : asDimension(sizes?.[index]);
       }),
     },
   ];
 };
+
+/** The product is a float32, as ONNX Runtime's is. */
+function resized(dim: Dimension, scale: number): Dimension {
+  return typeof dim === "number" ? Math.floor(Math.fround(dim * scale)) : scaled(dim, scale);
+}
 
 const upsample: InferRule = (n) => {
   if (n.version >= 7) return resize(n);

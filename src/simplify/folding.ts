@@ -11,7 +11,9 @@ import type { ValueTypes } from "./value-types.ts";
 import type { Wiring } from "./wiring.ts";
 
 /** Of a tensor beside its data and name: tags, lengths, type, dims. */
-const TENSOR_BYTES = 24;
+const TENSOR_BYTES = 12;
+/** Tag and length of a message in the graph. */
+const MESSAGE_BYTES = 2;
 
 /**
  * @param known nodes whose results are known, in topological order
@@ -53,7 +55,7 @@ function replacedBytes(node: Node, known: ReadonlySet<Node>, wiring: Wiring): nu
   let bytes = 0;
   const isGone = (name: string): boolean => !isReadBeyond(name, gone, wiring);
   for (let at = pending.pop(); at; at = pending.pop()) {
-    bytes += encodeNode(at, nowhere).byteLength;
+    bytes += MESSAGE_BYTES + encodeNode(at, nowhere).byteLength;
     for (const name of at.inputs) {
       if (!name || seen.has(name) || !isGone(name)) continue;
       seen.add(name);
@@ -64,7 +66,7 @@ function replacedBytes(node: Node, known: ReadonlySet<Node>, wiring: Wiring): nu
         pending.push(producer);
       }
       const tensor = producer ? undefined : wiring.constant(name);
-      if (tensor) bytes += encodeTensor(tensor, nowhere).byteLength;
+      if (tensor) bytes += MESSAGE_BYTES + encodeTensor(tensor, nowhere).byteLength;
     }
   }
   return bytes;

@@ -1,0 +1,271 @@
+/** @file Transposes, reshapes, equal nodes and equal weights become one; what is needed twice stays. */
+import { describe, expect, it } from "vitest";
+import { makeInt, makeInts } from "../../../src/graph/attributes.ts";
+import { makeFloat32, makeInt64, makeNode, makeTensor } from "../../../src/graph/build.ts";
+import type { Node } from "../../../src/onnx/model.ts";
+import { RangeData } from "../../../src/onnx/tensor-data.ts";
+import { difference, graphOf, info, model, simplified, values } from "./models.ts";
+
+const X = { x: values([2, 3]) };
+const transpose = (from: string, to: string, perm?: number[]): Node =>
+  makeNode("Transpose", [from], [to], perm ? { attributes: [makeInts("perm", perm)] } : {});
+
+describe("transposes in a row", () => {
+  it("become one, with the permutations composed", async () => {
+    const original = model(
+      [
+        transpose("x", "a", [1, 2, 0]),
+        transpose("a", "b", [0, 2, 1]),
+        transpose("b", "y", [1, 2, 0]),
+      ],
+      { inputs: [info("x", [2, 3, 4])] },
+    );
+    const { ops, model: result } = await simplified(original);
+    expect(ops).toEqual(["Transpose"]);
+    expect(await difference(original, result, { x: values([2, 3, 4]) })).toBe(0);
+  });
+
+  it("that undo each other go, with and without a perm", async () => {
+    const original = model([
+      transpose("x", "a"),
+      transpose("a", "b", [1, 0]),
+      makeNode("Relu", ["b"], ["y"]),
+    ]);
+    expect((await simplified(original)).ops).toEqual(["Relu"]);
+  });
+
+  it("the first stays for those who read it", async () => {
+    const original = model(
+      [transpose("x", "a", [1, 0]), transpose("a", "y", [1, 0]), makeNode("Relu", ["a"], ["z"])],
+      { outputs: [info("y"), info("z")] },
+    );
+    const { ops, model: result } = await simplified(original);
+    expect(ops.toSorted()).toEqual(["Relu", "Transpose", "Transpose"].toSorted());
+    expect(await difference(original, result, X)).toBe(0);
+  });
+
+  it("without a perm stay where the rank is not known", async () => {
+    const nodes = [transpose("x", "a"), transpose("a", "b"), makeNode("Relu", ["b"], ["y"])];
+    const { ops } = await simplified(model(nodes, { inputs: [info("x")] }));
+    expect(ops).toEqual(["Transpose", "Transpose", "Relu"]);
+  });
+});
+
+describe("reshapes in a row", () => {
+  const around = (nodes: Node[], shape: (number | string)[] = [2, 3]) =>
+    model([makeNode("Relu", ["x"], ["r"]), ...nodes, makeNode("Neg", ["out"], ["y"])], {
+      inputs: [info("x", shape)],
+      initializers: [
+        makeInt64("six", [6]),
+        makeInt64("turned", [3, 2]),
+        makeInt64("copies", [0, 3]),
+        makeInt64("front", [0]),
+        makeInt64("second", [1]),
+      ],
+    });
+
+  it.each<[string, Node[], string[]]>([
+    [
+      "Reshape of a Reshape",
+      [makeNode("Reshape", ["r", "six"], ["a"]), makeNode("Reshape", ["a", "turned"], ["out"])],
+      ["Reshape"],
+    ],
+    [
+      "Squeeze of an Unsqueeze",
+      [makeNode("Unsqueeze", ["r", "front"], ["a"]), makeNode("Squeeze", ["a", "front"], ["out"])],
+      [],
+    ],
+    [
+      "Flatten of a Reshape",
+      [makeNode("Reshape", ["r", "six"], ["a"]), makeNode("Flatten", ["a"], ["out"])],
+      ["Reshape"],
+    ],
+    [
+      "Unsqueeze of an Unsqueeze",
+      [
+        makeNode("Unsqueeze", ["r", "front"], ["a"]),
+        makeNode("Unsqueeze", ["a", "front"], ["out"]),
+      ],
+      ["Reshape"],
+    ],
+  ])("%s", async (_, nodes, left) => {
+    const original = around(nodes);
+    const { ops, model: result } = await simplified(original);
+    expect(ops).toEqual(["Relu", ...left, "Neg"]);
+    expect(await difference(original, result, X)).toBe(0);
+  });
+
+  it("that cancel go where sizes are open", async () => {
+    const nodes = [
+      makeNode("Unsqueeze", ["r", "second"], ["a"]),
+      makeNode("Squeeze", ["a", "second"], ["out"]),
+    ];
+    const original = around(nodes, ["n", "m"]);
+    const { ops, model: result } = await simplified(original);
+    expect(ops).toEqual(["Relu", "Neg"]);
+    expect(await difference(original, result, { x: values([4, 5]) })).toBe(0);
+  });
+
+  it("stay where the second copies a size of the first, or others read the first", async () => {
+    const nodes = [
+      makeNode("Reshape", ["r", "turned"], ["a"]),
+      makeNode("Reshape", ["a", "zero"], ["out"]),
+      makeNode("Neg", ["a"], ["z"]),
+    ];
+    const original = around(nodes, ["n", "m"]);
+    original.graph.initializers.set("zero", makeInt64("zero", [0, -1]));
+    original.graph.outputs.push(info("z"));
+    const { ops, model: result } = await simplified(original);
+    expect(ops.filter((op) => op === "Reshape").length).toBeGreaterThan(0);
+    expect(await difference(original, result, X)).toBe(0);
+    expect(await difference(original, result, { x: values([6, 1]) })).toBe(0);
+  });
+});
+
+describe("nodes that compute the same", () => {
+  it("become one", async () => {
+    const nodes = [
+      makeNode("Exp", ["x"], ["a"]),
+      makeNode("Exp", ["x"], ["b"]),
+      makeNode("Neg", ["a"], ["c"]),
+      makeNode("Neg", ["b"], ["d"]),
+      makeNode("Mul", ["c", "d"], ["y"]),
+    ];
+    const original = model(nodes);
+    const { ops, model: result } = await simplified(original);
+    expect(ops).toEqual(["Exp", "Neg", "Mul"]);
+    expect(await difference(original, result, X)).toBe(0);
+  });
+
+  it("stay two where attributes differ, or inputs change places", async () => {
+    const softmax = (axis: number, to: string) =>
+      makeNode("Softmax", ["x"], [to], { attributes: [makeInt("axis", axis)] });
+    const nodes = [
+      softmax(0, "a"),
+      softmax(1, "b"),
+      makeNode("Sub", ["a", "b"], ["c"]),
+      makeNode("Sub", ["b", "a"], ["d"]),
+      makeNode("Mul", ["c", "d"], ["y"]),
+    ];
+    expect((await simplified(model(nodes))).ops).toHaveLength(5);
+  });
+
+  it("stay two where they draw random numbers", async () => {
+    const random = (opType: string, to: string) => makeNode(opType, ["x"], [to]);
+    for (const opType of ["RandomNormalLike", "RandomUniformLike", "Bernoulli"]) {
+      const nodes = [random(opType, "a"), random(opType, "b"), makeNode("Sub", ["a", "b"], ["y"])];
+      expect((await simplified(model(nodes))).ops).toEqual([opType, opType, "Sub"]);
+    }
+  });
+
+  it("stay two where both are outputs", async () => {
+    const nodes = [makeNode("Exp", ["x"], ["y"]), makeNode("Exp", ["x"], ["z"])];
+    const original = model(nodes, { outputs: [info("y"), info("z")] });
+    const { model: result } = await simplified(original);
+    expect(result.graph.outputs.map(({ name }) => name)).toEqual(["y", "z"]);
+    expect(await difference(original, result, X)).toBe(0);
+  });
+
+  it("one of them an output, become one that makes it", async () => {
+    const nodes = [
+      makeNode("Exp", ["x"], ["a"]),
+      makeNode("Exp", ["x"], ["y"]),
+      makeNode("Neg", ["a"], ["z"]),
+    ];
+    const original = model(nodes, { outputs: [info("y"), info("z")] });
+    const { ops, model: result } = await simplified(original);
+    expect(ops).toEqual(["Exp", "Neg"]);
+    expect(await difference(original, result, X)).toBe(0);
+  });
+
+  it("in a subgraph are those of the graph around it, and not those of its sibling", async () => {
+    const branch = (opType: string) =>
+      graphOf(
+        [
+          makeNode("Exp", ["x"], ["e"]),
+          makeNode("Abs", ["x"], ["s"]),
+          makeNode(opType, ["e", "s"], ["r"]),
+        ],
+        { inputs: [], outputs: [info("r")] },
+      );
+    const choice = makeNode("If", ["c"], ["i"], {
+      attributes: [
+        { name: "then_branch", type: "graph", value: branch("Add") },
+        { name: "else_branch", type: "graph", value: branch("Sub") },
+      ],
+    });
+    const nodes = [makeNode("Exp", ["x"], ["a"]), choice, makeNode("Mul", ["a", "i"], ["y"])];
+    const original = model(nodes, { inputs: [info("x", [2, 3]), info("c", [], 9)] });
+    const { model: result, report } = await simplified(original);
+    const { opTypes = [] } = report.simplification ?? {};
+    expect(opTypes).toContainEqual({ opType: "Exp", before: 3, after: 1 });
+    expect(opTypes).toContainEqual({ opType: "Abs", before: 2, after: 2 });
+    for (const flag of [0, 1]) {
+      const c = { dataType: 9 as const, dims: [], bytes: Uint8Array.of(flag) };
+      expect(await difference(original, result, { ...X, c })).toBe(0);
+    }
+  });
+});
+
+describe("equal weights", () => {
+  const product = (w: string, from: string, to: string) => makeNode("MatMul", [from, w], [to]);
+  const square = (name: string, last = 9) =>
+    makeFloat32(name, [1, 2, 3, 4, 5, 6, 7, 8, last], [3, 3]);
+
+  it("become one, and the report says that a training would tie them", async () => {
+    const original = model([product("v", "x", "a"), product("w", "a", "y")], {
+      initializers: [square("v"), square("w")],
+    });
+    const { model: result, report } = await simplified(original);
+    expect([...result.graph.initializers.keys()]).toEqual(["v"]);
+    expect(report.notes.join()).toMatch(/train them as one/);
+    expect(await difference(original, result, X)).toBe(0);
+    const apart = await simplified(original, { skip_passes: ["merge_initializers"] });
+    expect(apart.model.graph.initializers.size).toBe(2);
+  });
+
+  it("stay where the last element differs, the shape, the type, or a caller may override one", async () => {
+    const nodes = [
+      product("v", "x", "a"),
+      product("w", "a", "b"),
+      product("o", "b", "c"),
+      makeNode("Add", ["c", "row"], ["d"]),
+      makeNode("Add", ["d", "column"], ["y"]),
+    ];
+    const original = model(nodes, {
+      inputs: [info("x", [2, 3]), info("o", [3, 3])],
+      initializers: [
+        square("v"),
+        square("w", 10),
+        square("o"),
+        makeFloat32("row", [0, 1, 2], [1, 3]),
+        makeFloat32("column", [0, 1, 2], [3]),
+      ],
+    });
+    const { model: result } = await simplified(original);
+    expect(result.graph.initializers.size).toBe(5);
+  });
+
+  it("are compared in pieces, whatever their size", async () => {
+    const bytes = 43_000_000;
+    let most = 0;
+    const source = (last: number) => ({
+      size: bytes,
+      read: async (offset: number, into: Uint8Array) => {
+        most = Math.max(most, into.length);
+        into.fill(1);
+        if (offset + into.length === bytes) into[into.length - 1] = last;
+      },
+    });
+    const weight = (name: string, last: number) =>
+      makeTensor(name, 2, [bytes], new RangeData(source(last), 0, bytes));
+    const original = model([makeNode("Max", ["u", "v", "w"], ["y"])], {
+      initializers: [weight("u", 1), weight("v", 2), weight("w", 2)],
+      outputs: [info("y", undefined, 2)],
+    });
+    const { model: result } = await simplified(original);
+    expect([...result.graph.initializers.keys()]).toEqual(["u", "v"]);
+    expect(result.graph.nodes[0]?.inputs).toEqual(["u", "v", "v"]);
+    expect(most).toBeLessThanOrEqual(1 << 20);
+  });
+});
