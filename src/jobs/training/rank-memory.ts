@@ -8,20 +8,17 @@ import type { ExecutorChoice, ModeOptions } from "./training-order.ts";
 
 const MIB = 1 << 20;
 
-/** The cap of ONNX Runtime's heap in `src/runtime/edge.ts`, and what is taken when it has started. */
+/** The cap of ONNX Runtime's heap in `src/runtime/edge.ts`, and what it begins with. */
 const HEAP_BYTES = 56 * MIB;
-const STARTED_BYTES = 16 * MIB;
-/**
- * What the heap grows by for each byte of the estimate, at least: what passes the cap by this measure surely does.
- * What passes it only at run time ends the job then.
- */
-const GROWTH = 1.25;
+const FIRST_HEAP_BYTES = 16 * MIB;
+/** A heap that is full grows by a fifth where its cap lets it. */
+const HEAP_GROWTH = 1.2;
 /** Of an isolate's 128 MB, with a margin for what is not collected yet; and what the Worker itself takes. */
 const ISOLATE_BYTES = 110_000_000;
 const WORKER_BYTES = 16 * MIB;
 
 export interface RankMemory {
-  /** ONNX Runtime's heap. */
+  /** What ONNX Runtime's heap has to hold. */
   heap: number;
   /** Weights, gradients, optimizer state and what a step gives back. */
   replica: number;
@@ -41,16 +38,16 @@ export interface MemoryQuestion {
 /** In bytes. */
 export function rankMemory(question: MemoryQuestion): RankMemory {
   const { estimate, settings, mode, batches, rowBytes } = question;
-  const vector = estimate.parameters;
+  const { vector, heap } = estimate;
   const slots = makeOptimizer(settings.optimizer).slots.length;
   const alone = mode.mode === "local_sgd";
   // The vector, the gradient, what the session gives back, and the first weights or the encoding's loss beside them.
   const copies = 4 + (alone ? 1 + slots + 1 / mode.world_size : slots / mode.world_size);
-  const heap = Math.round(STARTED_BYTES + GROWTH * estimate.total);
   const replica = Math.round(vector * copies);
   const shard = Math.ceil(batches.rows / mode.world_size);
   const rows = rowBytes * Math.min(shard, 2 * batches.blockRows * batches.windowBlocks);
-  return { heap, replica, rows, total: WORKER_BYTES + heap + replica + rows };
+  const grown = Math.max(FIRST_HEAP_BYTES, heap, Math.min(HEAP_GROWTH * heap, HEAP_BYTES));
+  return { heap, replica, rows, total: Math.round(WORKER_BYTES + grown + replica + rows) };
 }
 
 /** Whether a rank can compute its gradients itself. */
@@ -66,7 +63,7 @@ export function fitsEdge(question: MemoryQuestion): boolean {
 export function checkMemory(question: MemoryQuestion, executor: ExecutorChoice): void {
   const { heap, replica, rows, total } = rankMemory(question);
   if (fitsEdge(question)) return;
-  const elsewhere = total - heap;
+  const elsewhere = WORKER_BYTES + replica + rows;
   if (executor !== "edge" && elsewhere <= ISOLATE_BYTES) return;
   const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
   if (executor !== "edge") {
