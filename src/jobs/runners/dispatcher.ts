@@ -112,12 +112,14 @@ export class Dispatcher {
     this.#leases.feed(runner);
   }
 
-  /** Nothing more for this runner. */
+  /** Nothing more for this runner: it finishes its task, or its step where that is a rank's, which may last for days. */
   drain(id: string): void {
     const runner = this.#runners.get(id);
     if (!runner) return;
     this.#runners.save(runner, { draining: true });
     this.#lines.send(id, { type: "drain" });
+    const task = runner.task === undefined ? undefined : this.#tasks.get(runner.task);
+    if (task?.order.rank !== undefined) this.#lines.askBack(task.order, task.lease);
   }
 
   /** The line is gone. Its task stays with it, for a while, when the line may come back. */
