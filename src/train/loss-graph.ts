@@ -11,6 +11,7 @@ import { mergeTeacher } from "./teacher.ts";
 
 /**
  * Adds the loss, and the teacher where there is one, to the graph's end.
+ * @returns how many classes the labels are indices of; `undefined` where they are something else
  * @throws RangeError when the shapes do not fit, or neither a label nor a teacher is there
  */
 export async function addLoss(
@@ -18,7 +19,7 @@ export async function addLoss(
   prepared: Prepared,
   settings: TrainingSettings,
   target: Target,
-): Promise<void> {
+): Promise<number | undefined> {
   const { model } = forward;
   const [merged] = prepared.teacher ? await mergeTeacher(model, prepared.teacher) : [];
   const teacher = merged ?? (prepared.hasTeacherField ? TEACHER : undefined);
@@ -34,6 +35,7 @@ export async function addLoss(
   if (value.correct !== undefined) name(graph, value.correct, CORRECT);
   graph.append();
   outputsOf(model, value);
+  return value.classes;
 }
 
 /** (1 − α)·loss on the labels + α·distillation; either alone where the other is not there. */

@@ -62,7 +62,7 @@ export async function buildStep(
 
   const training = await forwardPass("step", base, settings, target);
   const inputs = [...parameters, ...training.adapters.flatMap(({ a, b }) => [a, b])];
-  await addLoss(training.forward, prepared, settings, target);
+  const classes = await addLoss(training.forward, prepared, settings, target);
   const differentiated = await differentiate(training.forward.model, {
     loss: LOSS,
     parameters: inputs,
@@ -81,6 +81,7 @@ export async function buildStep(
     step: finishModel(differentiated.model, layout, data, undefined),
     evaluate: finishModel(inference.forward.model, layout, data, judged),
     layout,
+    classes,
     initial: () => initialVector(layout, base, training.adapters, settings.seed),
     finish: (vector) =>
       resultModel(

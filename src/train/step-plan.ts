@@ -36,6 +36,8 @@ export interface StepPlan {
   /** The same without gradients and as in inference; outputs: loss and counts. */
   evaluate: Model;
   layout: Layout;
+  /** Labels are indices of so many classes; `undefined` where they are something else, or there are none. */
+  classes: number | undefined;
   /** The vector at the start: the model's weights and running statistics; adapters drawn from the seed. */
   initial: () => Promise<Float32Array>;
   /**

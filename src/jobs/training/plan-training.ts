@@ -1,4 +1,5 @@
 /** @file A training worked out before anything runs: graphs, layout, batches, memory; refused here when it cannot work. */
+import { checkAllLabels, type LabelRange } from "../../data/check-labels.ts";
 import { type DatasetDescription, rowBytes } from "../../data/dataset.ts";
 import type { Model } from "../../onnx/model.ts";
 import { readModel } from "../../onnx/read-model.ts";
@@ -9,7 +10,13 @@ import { type BatchPlan, stepsPerEpoch } from "../../train/batches.ts";
 import { memoryEstimate } from "../../train/memory.ts";
 import { trainingSettings, type TrainingSettings } from "../../train/options.ts";
 import { buildStep } from "../../train/step-model.ts";
-import { CORRECT, type RowType, type StepPlan, type TrainingData } from "../../train/step-plan.ts";
+import {
+  CORRECT,
+  LABEL,
+  type RowType,
+  type StepPlan,
+  type TrainingData,
+} from "../../train/step-plan.ts";
 import { type PlannedMode, plannedMode } from "./planned-mode.ts";
 import { checkMemory, fitsEdge } from "./rank-memory.ts";
 import type { TrainingOrder } from "./training-order.ts";
@@ -43,7 +50,7 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
     teacherId === undefined ? undefined : await storedModel(env, order.workspace, teacherId);
   const { workspace, datasetId, data } = order;
   const stored = await requireRows(env, workspace, datasetId);
-  const fields = fieldUses(model, stored.description, data, settings);
+  const fields = fieldUses(model, stored.description, data, settings, order.executor !== "edge");
   const rows = await checking(
     async () =>
       await openTrainingRows(env, {
@@ -71,6 +78,7 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
   if (order.metrics?.includes("accuracy") && !isClassification) {
     throw mismatch(`metrics: the loss is no classification, so there is no accuracy`);
   }
+  const labels = await uncheckedLabels(env, order, step, fields, settings.loss.ignoreIndex);
   const estimate = await memoryEstimate(step, settings.batchSize);
   const question = {
     estimate,
@@ -96,6 +104,7 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
       fields,
       dataset: order.datasetId,
       data: order.data,
+      labels,
       batches,
       steps,
       stepsPerEpoch: perEpoch,
@@ -159,6 +168,30 @@ async function storedModel(env: Env, workspace: string, id: string): Promise<Mod
   const input = await openModel(env, workspace, id);
   if (!input) throw new ApiError("not_found", `there is no model ${id}`);
   return await readModel(input.source, { external: input.external });
+}
+
+/**
+ * Looks through the labels of all datasets, where they are classes and not too many.
+ * @returns what the rest is checked against as it is read
+ * @throws DatasetError `dataset_mismatch`
+ */
+async function uncheckedLabels(
+  env: Env,
+  { workspace, datasetId, data: { validation } }: TrainingOrder,
+  { classes }: StepPlan,
+  fields: FieldUses,
+  ignoreIndex: number,
+): Promise<LabelRange | undefined> {
+  const name = fields[LABEL]?.field;
+  if (classes === undefined || name === undefined) return undefined;
+  const range = { classes, ignoreIndex };
+  const other = validation && "dataset" in validation ? [validation.dataset] : [];
+  let areChecked = true;
+  for (const id of [datasetId, ...other]) {
+    const rows = await requireRows(env, workspace, id);
+    areChecked &&= await checkAllLabels(rows, name, range, id);
+  }
+  return areChecked ? undefined : range;
 }
 
 function mismatch(message: string): ApiError {

@@ -1,4 +1,5 @@
 /** @file A rank's rows as batches: those of a step by the plan, and its part of the validation rows. */
+import { checkLabels } from "../../data/check-labels.ts";
 import { type DatasetField, rowBytes } from "../../data/dataset.ts";
 import type { RowSource } from "../../data/rows.ts";
 import { DataType } from "../../onnx/data-type.ts";
@@ -6,6 +7,7 @@ import type { HostTensor } from "../../runtime/runtime.ts";
 import { epochStep, RankEpoch, stepRows } from "../../train/batches.ts";
 import type { Batch } from "../../train/executor.ts";
 import { philox } from "../../train/philox.ts";
+import { LABEL } from "../../train/step-plan.ts";
 import type { RowRange } from "../../train/shard-order.ts";
 import type { TrainingPlan } from "./training-plan.ts";
 
@@ -80,6 +82,7 @@ export class RankData {
       const fields: Record<string, HostTensor> = {};
       for (const { input, field } of this.#feeds) {
         const bytes = await source.read(field.name, start, last);
+        this.#checkLabels(field, bytes, start, "the validation rows");
         fields[input] = tensor(field, last - start, bytes);
       }
       yield { rows: last - start, fields, seed: 0 };
@@ -109,10 +112,18 @@ export class RankData {
     const bytes = new Map<string, Uint8Array>();
     for (const { field } of this.#feeds) {
       if (!bytes.has(field.name)) {
-        bytes.set(field.name, await this.#train.read(field.name, start, end));
+        const read = await this.#train.read(field.name, start, end);
+        this.#checkLabels(field, read, start, "the rows to train on");
+        bytes.set(field.name, read);
       }
     }
     return { start, end, bytes };
+  }
+
+  #checkLabels(field: DatasetField, bytes: Uint8Array, first: number, rows: string): void {
+    const { labels, fields } = this.#plan;
+    if (!labels || fields[LABEL]?.field !== field.name) return;
+    checkLabels(field, bytes, labels, { first, rows });
   }
 
   #rowBytes(): number {

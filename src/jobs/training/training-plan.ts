@@ -1,4 +1,5 @@
 /** @file What a job works out once and its ranks read: plain data, in R2 under the job. */
+import type { LabelRange } from "../../data/check-labels.ts";
 import type { BatchPlan } from "../../train/batches.ts";
 import type { Layout } from "../../train/layout.ts";
 import type { TrainingOptions } from "../../train/options.ts";
@@ -31,6 +32,8 @@ export interface TrainingPlan {
   fields: FieldUses;
   dataset: string;
   data: DataOptions;
+  /** Labels that are checked as they are read, since they were too many to be looked through before. */
+  labels?: LabelRange | undefined;
   batches: BatchPlan;
   /** Steps of the optimizer, on each rank. */
   steps: number;

@@ -62,7 +62,7 @@ export function crossEntropy(
 
   const right = cast(emitter, isRight(emitter, scores, classes), DataType.float32);
   const correct = sumAll(emitter, emitter.emit("Mul", [right, weight]));
-  return { loss, correct, count };
+  return { loss, correct, count, classes: size };
 }
 
 /** @throws RangeError for a single class, whose probability is always 1 */

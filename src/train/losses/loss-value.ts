@@ -12,6 +12,8 @@ export interface LossValue {
   correct?: string;
   /** What `loss` is the mean over: rows, positions or elements. */
   count: string;
+  /** Labels are indices of so many classes; absent where they are something else. */
+  classes?: number;
 }
 
 /** What a loss sees of the model that it is added to. */

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { linearFile } from "../service/models.ts";
 import { newWorkspace, open } from "../service/service.ts";
-import { newTraining, over, weights } from "./trainings.ts";
+import { newTraining, over, pointsNpz, weights } from "./trainings.ts";
 
 const BRIEF = { steps: 4, batch_size: 16, world_size: 2 };
 
@@ -87,6 +87,21 @@ it("a training that does not fit a rank is refused with the bytes it would need"
   expect(refused.json).toMatchObject({ status: 413, code: "rank_too_small" });
   expect(refused.json.detail).toMatch(/would need about \d+ MB.*ONNX Runtime/);
   expect(refused.json.hint).toMatch(/runner/);
+});
+
+it("a label that is no class is refused with dataset, field, row, value and classes", async () => {
+  const { train, call, dataset } = await newTraining(96, { lastLabel: 3 });
+  const refused = await train(BRIEF);
+  expect(refused.json).toMatchObject({ status: 422, code: "dataset_mismatch" });
+  expect(refused.json.detail).toMatch(
+    `field "label" is 3 in row 95 of ${dataset}: the model has 3 classes`,
+  );
+  const { json: good } = await call("/v1/datasets", { body: pointsNpz(96) });
+  const measured = await train({ ...BRIEF, dataset: good.id, validation: { dataset } });
+  expect(measured.json.detail).toMatch(`in row 95 of ${dataset}`);
+  expect((await train({ ...BRIEF, loss: { type: "cross_entropy", ignore_index: 3 } })).status).toBe(
+    202,
+  );
 });
 
 it("a model, a dataset and a teacher stay while they are used", async () => {

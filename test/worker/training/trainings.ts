@@ -53,8 +53,18 @@ export function classifier(): Model {
   return model;
 }
 
-/** Rows of each class in turn; `bad` makes the last row not a number. */
-export function pointsNpz(rows: number, { bad = false } = {}): Uint8Array<ArrayBuffer> {
+export interface Faults {
+  /** The last row is not a number. */
+  bad?: boolean;
+  /** The last row's label. */
+  lastLabel?: number;
+}
+
+/** Rows of each class in turn. */
+export function pointsNpz(
+  rows: number,
+  { bad = false, lastLabel }: Faults = {},
+): Uint8Array<ArrayBuffer> {
   const next = generator(7);
   const x = new Float32Array(rows * FEATURES);
   const label = new BigInt64Array(rows);
@@ -66,6 +76,7 @@ export function pointsNpz(rows: number, { bad = false } = {}): Uint8Array<ArrayB
     }
   }
   if (bad) x[x.length - 1] = NaN;
+  if (lastLabel !== undefined) label[rows - 1] = BigInt(lastLabel);
   return new Uint8Array(
     zipSync({
       "x.npy": npy("<f4", [rows, FEATURES], new Uint8Array(x.buffer)),
@@ -81,7 +92,7 @@ export interface Training extends Workspace {
   train: (options?: Record<string, unknown>, headers?: Record<string, string>) => Promise<Answer>;
 }
 
-export async function newTraining(rows = 96, points?: { bad?: boolean }): Promise<Training> {
+export async function newTraining(rows = 96, points?: Faults): Promise<Training> {
   const workspace = await newWorkspace();
   const { call } = workspace;
   const stored = await call("/v1/models?name=points.onnx", { body: await fileOf(classifier()) });
