@@ -155,7 +155,7 @@ async function applySteps(
   environment.onProgress?.(0, "verifying");
   const { bytes, verification } = await verifier.verify(candidate);
   const complete = report(verification);
-  if (bytes && !verification.loaded) {
+  if (verification.runtime !== null && !verification.loaded) {
     throw new CompressRefusal(
       "does_not_load",
       verification.reason ?? "the result does not load",

@@ -3,10 +3,13 @@
  */
 import { sniffOther } from "./formats.ts";
 import { OnnxError } from "./errors.ts";
+import { COST } from "./heap-budget.ts";
 import { type OpenExternal, resolveExternal } from "./external-data.ts";
 import { DEFAULT_LIMITS, type ReadLimits } from "./limits.ts";
 import type { FunctionDefinition, Model, OpsetImport } from "./model.ts";
-import { emptyGraph, normalDomain, readAttribute, readGraphInto, readNode } from "./read-graph.ts";
+import { readAttribute } from "./read-attribute.ts";
+import { emptyGraph, GraphReader, normalDomain, readNode } from "./read-graph.ts";
+import { UnknownFields } from "./unknown-fields.ts";
 import { readValueInfo } from "./read-value-info.ts";
 import { Reading } from "./reading.ts";
 import { scanModel } from "./scan.ts";
@@ -62,8 +65,8 @@ function parseModel(reading: Reading): Model {
     metadata: [],
     functions: [],
   };
-  const unknown: Uint8Array[] = [];
-  let graphs = 0;
+  const unknown = new UnknownFields(wire);
+  let graph: GraphReader | undefined;
   while (wire.next(end)) {
     switch (wire.field) {
       case 1:
@@ -85,8 +88,8 @@ function parseModel(reading: Reading): Model {
         model.docString = wire.text(end);
         break;
       case 7:
-        graphs++;
-        readGraphInto(reading, model.graph, wire.length(end), 0);
+        graph ??= new GraphReader(reading, 0);
+        graph.read(wire.length(end));
         break;
       case 8:
         model.opsetImports.push(readOpsetImport(reading, wire.length(end)));
@@ -98,18 +101,17 @@ function parseModel(reading: Reading): Model {
         model.functions.push(readFunction(reading, wire.length(end)));
         break;
       default:
-        unknown.push(wire.unknown(end));
+        unknown.keep(end);
     }
   }
-  if (graphs === 0) {
-    throw new OnnxError("not_onnx", "the file is no ONNX model: it has no graph");
-  }
-  if (unknown.length > 0) model.unknown = reading.join(unknown);
-  return model;
+  if (!graph) throw new OnnxError("not_onnx", "the file is no ONNX model: it has no graph");
+  model.graph = graph.finish();
+  return Object.assign(model, unknown.property);
 }
 
 function readOpsetImport(reading: Reading, end: number): OpsetImport {
   const { wire } = reading;
+  wire.spend(COST.entry);
   const entry: OpsetImport = { domain: "", version: 0 };
   while (wire.next(end)) {
     if (wire.field === 1) entry.domain = normalDomain(wire.nameText(end));
@@ -121,6 +123,7 @@ function readOpsetImport(reading: Reading, end: number): OpsetImport {
 
 function readFunction(reading: Reading, end: number): FunctionDefinition {
   const { wire } = reading;
+  wire.spend(COST.function);
   const definition: FunctionDefinition = {
     name: "",
     domain: "",
@@ -135,19 +138,22 @@ function readFunction(reading: Reading, end: number): FunctionDefinition {
     docString: "",
     metadata: [],
   };
-  const unknown: Uint8Array[] = [];
+  const unknown = new UnknownFields(wire);
   while (wire.next(end)) {
     switch (wire.field) {
       case 1:
         definition.name = wire.nameText(end);
         break;
       case 4:
+        wire.spend(COST.edge);
         definition.inputs.push(wire.nameText(end));
         break;
       case 5:
+        wire.spend(COST.edge);
         definition.outputs.push(wire.nameText(end));
         break;
       case 6:
+        wire.spend(COST.edge);
         definition.attributeNames.push(wire.nameText(end));
         break;
       case 7:
@@ -175,9 +181,8 @@ function readFunction(reading: Reading, end: number): FunctionDefinition {
         definition.metadata.push(reading.stringEntry(end));
         break;
       default:
-        unknown.push(wire.unknown(end));
+        unknown.keep(end);
     }
   }
-  if (unknown.length > 0) definition.unknown = reading.join(unknown);
-  return definition;
+  return Object.assign(definition, unknown.property);
 }

@@ -1,13 +1,14 @@
-/** @file TensorProto and SparseTensorProto: dims and type against the data, wherever the data is. */
+/** @file TensorProto: dims and type against the data, wherever the data is. */
 import { DataType, dataTypeName, elementCount, isDataType, rawByteLength } from "./data-type.ts";
-import type { SparseTensor, StringEntry, Tensor } from "./model.ts";
+import { ElementRuns, FIELD, type Range } from "./element-runs.ts";
+import { COST } from "./heap-budget.ts";
+import type { StringEntry, Tensor } from "./model.ts";
 import type { Reading } from "./reading.ts";
+import { MemorySource } from "./source.ts";
 import { BytesData, NO_DATA, RangeData, type TensorData } from "./tensor-data.ts";
+import { UnknownFields } from "./unknown-fields.ts";
 import { bytesPerEntry, decodeVarints, VarintData } from "./varint-data.ts";
-import type { Wire } from "./wire.ts";
 
-/** TensorProto's field numbers of element data. */
-const FIELD = { float: 4, int32: 5, string: 6, int64: 7, raw: 9, double: 10, uint64: 11 } as const;
 const FIELD_NAMES: Readonly<Record<number, string>> = {
   4: "float_data",
   5: "int32_data",
@@ -21,11 +22,11 @@ const FIELD_NAMES: Readonly<Record<number, string>> = {
 /** Typed fields of fixed-width elements hold the raw form already: bytes per entry. */
 const FIXED_WIDTH: Readonly<Record<number, number>> = { [FIELD.float]: 4, [FIELD.double]: 8 };
 
+/** Longer varints are decoded as they are used, since each of their bytes may become eight. */
+const DECODED_BYTES = 4096;
+
 /** Data in memory below this size is copied out, so that the skeleton's buffers can go. */
 const COPY_BYTES = 4096;
-
-/** A run of element data in one field: packed at a file range, or single entries already read. */
-type Run = { start: number; stop: number } | { bytes: Uint8Array };
 
 /** The typed field that the specification assigns to a data type. */
 function typedField(type: DataType): number {
@@ -51,11 +52,12 @@ function typedField(type: DataType): number {
 export function readTensor(reading: Reading, end: number): Tensor {
   const { wire } = reading;
   const start = wire.position;
+  wire.spend(COST.tensor);
   const dims: bigint[] = [];
-  const runs = new Map<number, Run[]>();
+  const runs = new ElementRuns(wire);
   const strings: Uint8Array[] = [];
   const externalEntries: StringEntry[] = [];
-  const unknown: Uint8Array[] = [];
+  const unknown = new UnknownFields(wire);
   const metadata: StringEntry[] = [];
   let name = "";
   let typeCode = 0;
@@ -77,7 +79,7 @@ export function readTensor(reading: Reading, end: number): Tensor {
       case FIELD.double:
       case FIELD.uint64:
       case FIELD.raw:
-        addRun(runs, wire, end);
+        runs.add(end);
         break;
       case FIELD.string:
         strings.push(wire.bytes(end));
@@ -98,7 +100,7 @@ export function readTensor(reading: Reading, end: number): Tensor {
         metadata.push(reading.stringEntry(end));
         break;
       default:
-        unknown.push(wire.unknown(end));
+        unknown.keep(end);
     }
   }
   wire.position = end;
@@ -112,8 +114,8 @@ export function readTensor(reading: Reading, end: number): Tensor {
   };
   if (docString !== undefined) tensor.docString = docString;
   if (metadata.length > 0) tensor.metadata = metadata;
-  if (unknown.length > 0) tensor.unknown = reading.join(unknown);
-  const filled = [...runs.keys()];
+  Object.assign(tensor, unknown.property);
+  const filled = runs.fields;
   if (location === 1) {
     if (filled.length > 0 || strings.length > 0) throw fail("external data and data in the file");
     if (typeCode === DataType.string) throw fail("strings cannot be external data");
@@ -139,41 +141,11 @@ export function readTensor(reading: Reading, end: number): Tensor {
   return tensor;
 }
 
-/** Records where a data field's elements are; unpacked entries are read at once. */
-function addRun(runs: Map<number, Run[]>, wire: Wire, end: number): void {
-  const field = wire.field;
-  const list = runs.get(field) ?? [];
-  if (wire.wireType === 2) {
-    const stop = wire.length(end);
-    // proto: the last raw_data counts; repeated fields go on.
-    if (field === FIELD.raw) list.length = 0;
-    if (stop > wire.position || field === FIELD.raw) list.push({ start: wire.position, stop });
-    wire.position = stop;
-  } else {
-    wire.expect(
-      field === FIELD.float ? 5 : field === FIELD.double ? 1 : field === FIELD.raw ? 2 : 0,
-    );
-    const from = wire.position;
-    wire.skip(end);
-    const stop = wire.position;
-    wire.position = from;
-    list.push({ bytes: wire.take(stop - from, stop).slice() });
-  }
-  if (list.length > 0) runs.set(field, list);
-  // An empty raw_data says nothing where a typed field holds the data, and all of it where there are no elements.
-  const raw = runs.get(FIELD.raw);
-  if (raw && raw.length === 1 && runs.size > 1 && isEmpty(raw[0] as Run)) runs.delete(FIELD.raw);
-}
-
-function isEmpty(run: Run): boolean {
-  return "bytes" in run ? run.bytes.length === 0 : run.start === run.stop;
-}
-
 function elementData(
   reading: Reading,
   tensor: Tensor,
   field: number | undefined,
-  runs: Map<number, Run[]>,
+  runs: ElementRuns,
   start: number,
 ): TensorData {
   const { name, dataType, dims } = tensor;
@@ -187,8 +159,7 @@ function elementData(
     if (need > 0) throw fail("no data");
     return NO_DATA;
   }
-  const list = runs.get(field) ?? [];
-  const only = list.length === 1 ? list[0] : undefined;
+  const range = runs.range(field);
   if (field !== FIELD.raw && field !== typedField(dataType)) {
     throw reading.invalid(
       `"${name}" of ${dataTypeName(dataType)} keeps its data in ${FIELD_NAMES[field]}, not ${FIELD_NAMES[typedField(dataType)]}`,
@@ -197,43 +168,36 @@ function elementData(
   }
   const width = field === FIELD.raw ? 1 : FIXED_WIDTH[field];
   if (width !== undefined) {
-    const length = list.reduce((sum, run) => sum + runLength(run), 0);
+    const length = runs.byteLength(field);
     if (length !== need) throw fail(`${FIELD_NAMES[field]} has ${length} bytes`);
-    if (only && "start" in only) return rangeOrCopy(reading, only.start, only.stop);
-    return new BytesData(reading.joinRuns(list));
+    return range ? rangeOrCopy(reading, range) : new BytesData(runs.joined(field));
   }
   const entryBytes = bytesPerEntry(dataType);
-  if (only && "start" in only && !reading.inMemory(only.start, only.stop)) {
-    const data = new VarintData(
-      reading.source,
-      only.start,
-      only.stop - only.start,
-      need,
-      entryBytes,
-    );
+  const length = runs.byteLength(field);
+  if (length > DECODED_BYTES || (range && !reading.wire.inMemory(range.start, range.stop))) {
+    const source = range ? reading.source : new MemorySource(runs.joined(field));
+    const data = new VarintData(source, range?.start ?? 0, length, need, entryBytes);
     reading.pendingVarints.push({ data, entries: need / entryBytes, name, offset: start });
     tensor.varints = { field, packed: data.packed, of: data };
     return data;
   }
-  const packed = reading.joinRuns(list);
+  const packed = runs.joined(field);
   const decoded = decodeVarints(packed, entryBytes);
   if (decoded.length !== need) {
     throw fail(`${FIELD_NAMES[field]} has ${decoded.length / entryBytes} entries`);
   }
-  const data = new BytesData(decoded.slice());
+  reading.wire.spend(COST.bytes + need);
+  const data = new BytesData(reading.wire.copy(decoded));
   tensor.varints = { field, packed: new BytesData(packed), of: data };
   return data;
 }
 
-function runLength(run: Run): number {
-  return "bytes" in run ? run.bytes.length : run.stop - run.start;
-}
-
-function rangeOrCopy(reading: Reading, start: number, stop: number): TensorData {
-  if (stop - start <= COPY_BYTES && reading.inMemory(start, stop)) {
-    return new BytesData(reading.copy(start, stop));
+function rangeOrCopy({ wire, source }: Reading, { start, stop }: Range): TensorData {
+  if (stop - start > COPY_BYTES || !wire.inMemory(start, stop)) {
+    return new RangeData(source, start, stop - start);
   }
-  return new RangeData(reading.source, start, stop - start);
+  wire.spend(COST.bytes + stop - start);
+  return new BytesData(wire.copy(wire.viewOf(start, stop)));
 }
 
 export function checkDims(
@@ -260,42 +224,4 @@ export function checkDims(
     );
   }
   return dims.map(Number);
-}
-
-export function readSparseTensor(reading: Reading, end: number): SparseTensor {
-  const { wire } = reading;
-  const start = wire.position;
-  const dims: bigint[] = [];
-  const unknown: Uint8Array[] = [];
-  let values: Tensor | undefined;
-  let indices: Tensor | undefined;
-  while (wire.next(end)) {
-    if (wire.field === 1) values = readTensor(reading, wire.length(end));
-    else if (wire.field === 2) indices = readTensor(reading, wire.length(end));
-    else if (wire.field === 3) wire.int64s(end, dims);
-    else unknown.push(wire.unknown(end));
-  }
-  if (!values || !indices)
-    throw reading.invalid("a sparse tensor has no values or no indices", start);
-  if (indices.dataType !== DataType.int64) {
-    throw reading.invalid(
-      `the indices of "${values.name}" are ${dataTypeName(indices.dataType)}, not int64`,
-      start,
-    );
-  }
-  const nonZeros = elementCount(values.dims);
-  const perEntry = indices.dims.length === 2 ? dims.length : 1;
-  if (elementCount(indices.dims) !== nonZeros * perEntry) {
-    throw reading.invalid(
-      `"${values.name}" has ${nonZeros} values, indices [${indices.dims}]`,
-      start,
-    );
-  }
-  const sparse: SparseTensor = {
-    values,
-    indices,
-    dims: checkDims(reading, dims, values.name, start),
-  };
-  if (unknown.length > 0) sparse.unknown = reading.join(unknown);
-  return sparse;
 }

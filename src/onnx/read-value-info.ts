@@ -1,12 +1,15 @@
 /** @file ValueInfoProto and TypeProto. */
+import { COST } from "./heap-budget.ts";
 import type { Dimension, OpaqueType, TensorType, ValueInfo } from "./model.ts";
 import type { Reading } from "./reading.ts";
+import { UnknownFields } from "./unknown-fields.ts";
 
 export function readValueInfo(reading: Reading, end: number): ValueInfo {
   const { wire } = reading;
   reading.countValue();
+  wire.spend(COST.valueInfo);
   const info: ValueInfo = { name: "", type: undefined };
-  const unknown: Uint8Array[] = [];
+  const unknown = new UnknownFields(wire);
   while (wire.next(end)) {
     switch (wire.field) {
       case 1:
@@ -22,11 +25,10 @@ export function readValueInfo(reading: Reading, end: number): ValueInfo {
         (info.metadata ??= []).push(reading.stringEntry(end));
         break;
       default:
-        unknown.push(wire.unknown(end));
+        unknown.keep(end);
     }
   }
-  if (unknown.length > 0) info.unknown = reading.join(unknown);
-  return info;
+  return Object.assign(info, unknown.property);
 }
 
 /** Fingerprint of a shape, to tell whether a pass changed it. */
@@ -46,7 +48,10 @@ function readType(reading: Reading, end: number): TensorType | OpaqueType {
       wire.skip(end);
     }
   }
-  const bytes = () => reading.copy(start, end);
+  const bytes = () => {
+    wire.spend(COST.bytes + end - start);
+    return wire.copy(wire.viewOf(start, end));
+  };
   if (!tensor) return { kind: "opaque", bytes: bytes() };
   if (others > 0 || tensor.original) {
     tensor.original = {
@@ -85,10 +90,14 @@ function readTensorType(reading: Reading, end: number): TensorType {
 
 function readShape(reading: Reading, end: number): { dims: Dimension[]; extra: boolean } {
   const { wire } = reading;
+  const { maxRank } = wire.limits;
   const dims: Dimension[] = [];
   let extra = false;
   while (wire.next(end)) {
     if (wire.field === 1) {
+      if (dims.length === maxRank) {
+        throw wire.error("limit_exceeded", `a shape has more than ${maxRank} dimensions`);
+      }
       const dim = readDimension(reading, wire.length(end));
       dims.push(dim.value);
       extra ||= dim.extra;

@@ -1,5 +1,6 @@
 /** @file What is shared while one model is read: the wire, counts against limits, data to be resolved at the end. */
 import { OnnxError } from "./errors.ts";
+import { COST } from "./heap-budget.ts";
 import type { StringEntry, Tensor } from "./model.ts";
 import type { ByteSource } from "./source.ts";
 import type { VarintData } from "./varint-data.ts";
@@ -38,6 +39,7 @@ export class Reading {
   }
 
   countNode(): void {
+    this.wire.spend(COST.node);
     if (++this.#nodes > this.wire.limits.maxNodes) {
       throw this.limit(
         `the model has more than ${this.wire.limits.maxNodes} nodes`,
@@ -67,6 +69,7 @@ export class Reading {
   stringEntry(end: number): StringEntry {
     const { wire } = this;
     const stop = wire.length(end);
+    wire.spend(COST.entry);
     const entry: StringEntry = { key: "", value: "" };
     while (wire.next(stop)) {
       if (wire.field === 1) entry.key = wire.text(stop);
@@ -82,42 +85,5 @@ export class Reading {
 
   limit(message: string, offset: number): OnnxError {
     return new OnnxError("limit_exceeded", message, offset);
-  }
-
-  /** True when the file range was read by the scan. */
-  inMemory(start: number, stop: number): boolean {
-    const { wire } = this;
-    const position = wire.position;
-    wire.position = start;
-    const answer = wire.inMemory(stop);
-    wire.position = position;
-    return answer;
-  }
-
-  /** A copy of a file range that is in memory. */
-  copy(start: number, stop: number): Uint8Array {
-    const { wire } = this;
-    const position = wire.position;
-    wire.position = start;
-    const bytes = wire.take(stop - start, stop).slice();
-    wire.position = position;
-    return bytes;
-  }
-
-  join(parts: readonly Uint8Array[]): Uint8Array {
-    const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      joined.set(part, at);
-      at += part.length;
-    }
-    return joined;
-  }
-
-  /** The bytes of data runs one after the other. */
-  joinRuns(runs: readonly ({ start: number; stop: number } | { bytes: Uint8Array })[]): Uint8Array {
-    return this.join(
-      runs.map((run) => ("bytes" in run ? run.bytes : this.copy(run.start, run.stop))),
-    );
   }
 }

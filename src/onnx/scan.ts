@@ -7,26 +7,21 @@
  */
 import { OnnxError } from "./errors.ts";
 import type { ReadLimits } from "./limits.ts";
-import { SparseBytes } from "./sparse-bytes.ts";
+import { type Extent, SparseBytes } from "./sparse-bytes.ts";
 import type { ByteSource } from "./source.ts";
 
 /** Shorter messages are read whole without a look inside; shorter tensor data stays in memory. */
 const SMALL_BYTES = 1024;
 
-type MessageKind =
-  | "model"
-  | "graph"
-  | "node"
-  | "attribute"
-  | "tensor"
-  | "sparse"
-  | "function"
-  | "training";
+type MessageKind = "model" | "graph" | "node" | "attribute" | "tensor" | "sparse" | "function";
+
+/** A tag takes at most 5 bytes, a varint 10. */
+const HEADER_BYTES = 15;
 
 /** For each kind of message, the fields that hold messages in which tensors can be. */
 const CHILDREN: Record<MessageKind, Readonly<Record<number, MessageKind>>> = {
-  model: { 7: "graph", 20: "training", 25: "function" },
-  training: { 1: "graph", 2: "graph" },
+  // TrainingInfoProto is kept as it is.
+  model: { 7: "graph", 25: "function" },
   graph: { 1: "node", 5: "tensor", 15: "sparse" },
   function: { 7: "node", 11: "attribute" },
   node: { 5: "attribute" },
@@ -70,62 +65,63 @@ class Scanner {
     }
     const children = CHILDREN[kind];
     for (let position = start; position < end;) {
-      const { field, wireType, valueStart, valueEnd } = await this.#field(position, end);
+      // Millions of short fields take seconds where each is waited for.
+      const header = Math.min(HEADER_BYTES, end - position);
+      const extent =
+        this.#bytes.filled(position, header) ?? (await this.#bytes.fill(position, header));
+      const { field, wireType, valueStart, valueEnd } = fieldAt(extent, position, end);
       const child = children[field];
       if (wireType === 2 && valueEnd - valueStart > SMALL_BYTES && child) {
         await this.message(child, valueStart, valueEnd, depth + 1);
       } else if (wireType === 2 && kind === "tensor" && TENSOR_DATA_FIELDS.has(field)) {
         if (valueEnd - valueStart > SMALL_BYTES) this.#bytes.cut(valueStart, valueEnd);
         else await this.#bytes.fill(valueStart, valueEnd - valueStart);
-      } else {
+      } else if (!this.#bytes.filled(valueStart, valueEnd - valueStart)) {
         await this.#bytes.fill(valueStart, valueEnd - valueStart);
       }
       position = valueEnd;
     }
   }
-
-  /** Reads a tag, and where its value lies. */
-  async #field(position: number, end: number) {
-    // A tag takes at most 5 bytes, a varint 10.
-    const extent = await this.#bytes.fill(position, Math.min(15, end - position));
-    const at = position - extent.offset;
-    const tag = varint(extent.bytes, at, position);
-    const field = Math.floor(tag.value / 8);
-    const wireType = tag.value % 8;
-    const valueStart = position + tag.length;
-    let valueEnd: number;
-    switch (wireType) {
-      case 0:
-        return {
-          field,
-          wireType,
-          valueStart,
-          valueEnd: valueStart + varint(extent.bytes, at + tag.length, valueStart).length,
-        };
-      case 1:
-        valueEnd = valueStart + 8;
-        break;
-      case 5:
-        valueEnd = valueStart + 4;
-        break;
-      case 2: {
-        const length = varint(extent.bytes, at + tag.length, valueStart);
-        const dataStart = valueStart + length.length;
-        checkInside(dataStart, length.value, end);
-        return { field, wireType, valueStart: dataStart, valueEnd: dataStart + length.value };
-      }
-      default:
-        throw new OnnxError(
-          "malformed",
-          `wire type ${wireType} does not exist in ONNX files`,
-          position,
-        );
-    }
-    checkInside(valueStart, valueEnd - valueStart, end);
-    return { field, wireType, valueStart, valueEnd };
-  }
 }
 
+/** A tag, and where its value lies. */
+function fieldAt(extent: Extent, position: number, end: number) {
+  const at = position - extent.offset;
+  const tag = varint(extent.bytes, at, position);
+  const field = Math.floor(tag.value / 8);
+  const wireType = tag.value % 8;
+  const valueStart = position + tag.length;
+  let valueEnd: number;
+  switch (wireType) {
+    case 0:
+      return {
+        field,
+        wireType,
+        valueStart,
+        valueEnd: valueStart + varint(extent.bytes, at + tag.length, valueStart).length,
+      };
+    case 1:
+      valueEnd = valueStart + 8;
+      break;
+    case 5:
+      valueEnd = valueStart + 4;
+      break;
+    case 2: {
+      const length = varint(extent.bytes, at + tag.length, valueStart);
+      const dataStart = valueStart + length.length;
+      checkInside(dataStart, length.value, end);
+      return { field, wireType, valueStart: dataStart, valueEnd: dataStart + length.value };
+    }
+    default:
+      throw new OnnxError(
+        "malformed",
+        `wire type ${wireType} does not exist in ONNX files`,
+        position,
+      );
+  }
+  checkInside(valueStart, valueEnd - valueStart, end);
+  return { field, wireType, valueStart, valueEnd };
+}
 function checkInside(start: number, length: number, end: number): void {
   if (start + length > end) {
     throw new OnnxError(

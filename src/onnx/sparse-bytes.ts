@@ -51,6 +51,16 @@ export class SparseBytes {
     return undefined;
   }
 
+  /** The last extent, when it holds the bytes already. */
+  filled(offset: number, length: number): Extent | undefined {
+    const extent = this.#extents.at(-1);
+    const holds =
+      extent !== undefined &&
+      offset >= extent.offset &&
+      offset + length <= extent.offset + extent.bytes.length;
+    return holds ? extent : undefined;
+  }
+
   /**
    * Reads on until the bytes `[offset, offset + length)` are at hand, and returns the extent's end.
    * Offsets only rise from call to call.

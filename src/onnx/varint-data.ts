@@ -7,6 +7,7 @@ import type { ByteSink, ByteSource } from "./source.ts";
 import { RangeData, readAll, type TensorData } from "./tensor-data.ts";
 
 const CHUNK_BYTES = 64 << 10;
+const MAX_VARINT_BYTES = 10;
 
 /** Bytes that one varint stands for: its element, or for types under 8 bits the byte they are packed in. */
 export function bytesPerEntry(type: DataType): number {
@@ -42,7 +43,7 @@ class VarintDecoder {
         this.#low |= bits << this.#shift;
         if (this.#shift === 28) this.#high |= bits >> 4;
       } else if (this.#shift < 64) this.#high |= bits << (this.#shift - 32);
-      else throw new OnnxError("malformed", "a number in tensor data is longer than 10 bytes");
+      else throw tooLong();
       this.#shift += 7;
       if (byte >= 128) continue;
       for (let i = 0; i < width; i++) {
@@ -52,12 +53,14 @@ class VarintDecoder {
       this.#high = 0;
       this.#shift = 0;
     }
-    if (last && this.#shift !== 0) {
-      throw new OnnxError("truncated", "tensor data ends within a number");
-    }
+    if (last && this.#shift !== 0) throw cutOff();
     return out.subarray(0, at);
   }
 }
+
+const tooLong = () =>
+  new OnnxError("malformed", `a number in tensor data is longer than ${MAX_VARINT_BYTES} bytes`);
+const cutOff = () => new OnnxError("truncated", "tensor data ends within a number");
 
 /** Packed varints that stay in their source until they are asked for. */
 export class VarintData implements TensorData {
@@ -92,12 +95,23 @@ export class VarintData implements TensorData {
     return new RangeData(this.#source, this.#offset, this.#length);
   }
 
-  /** Reads all of it once. @returns how many entries there are */
+  /**
+   * Reads all of it once.
+   * @returns how many entries there are
+   * @throws OnnxError for a number that is too long or cut off
+   */
   async countEntries(): Promise<number> {
     let count = 0;
+    let digits = 0;
     await this.#chunks((chunk) => {
-      for (const byte of chunk) if (byte < 128) count++;
+      for (const byte of chunk) {
+        if (++digits > MAX_VARINT_BYTES) throw tooLong();
+        if (byte >= 128) continue;
+        count++;
+        digits = 0;
+      }
     });
+    if (digits > 0) throw cutOff();
     return count;
   }
 

@@ -5,11 +5,13 @@
  * field of a wrong wire type as if it were unknown, and so lose what the file meant to say.
  * Source: protobuf's encoding specification.
  */
+import { ByteWindow } from "./byte-window.ts";
 import { OnnxError } from "./errors.ts";
+import { COST, HeapBudget } from "./heap-budget.ts";
 import type { ReadLimits } from "./limits.ts";
+import { ShortCopies } from "./short-copies.ts";
 import type { SparseBytes } from "./sparse-bytes.ts";
 
-const EMPTY = new Uint8Array(0);
 const MAX_VARINT_BYTES = 10;
 /** Text up to this length is decoded here, which is faster than TextDecoder for the short names of a model. */
 const SHORT_TEXT = 64;
@@ -23,28 +25,43 @@ export class Wire {
   /** Of the tag read last. */
   field = 0;
   wireType = 0;
-  readonly #bytes: SparseBytes;
-  #window: Uint8Array = EMPTY;
-  #windowStart = 0;
-  #tagStart = 0;
+  /** File offset of that tag. */
+  tagStart = 0;
+  readonly #window: ByteWindow;
+  readonly #heap: HeapBudget;
+  readonly #copies = new ShortCopies();
 
   constructor(bytes: SparseBytes, limits: ReadLimits) {
-    this.#bytes = bytes;
+    this.#window = new ByteWindow(bytes);
+    this.#heap = new HeapBudget(limits.maxHeapBytes);
     this.limits = limits;
   }
 
-  get size(): number {
-    return this.#bytes.source.size;
+  get source() {
+    return this.#window.source;
   }
 
-  get source() {
-    return this.#bytes.source;
+  get size(): number {
+    return this.source.size;
+  }
+
+  /**
+   * Pays for an object that is about to be made.
+   * @throws OnnxError `limit_exceeded` when the model's objects take more than `maxHeapBytes`
+   */
+  spend(bytes: number): void {
+    if (this.#heap.spend(bytes)) return;
+    const mebibytes = this.#heap.maxBytes / 1024 / 1024;
+    throw this.error(
+      "limit_exceeded",
+      `the model has so many small parts that they take more than ${mebibytes} MiB of memory`,
+    );
   }
 
   /** Reads the next tag of a message that ends at `end`; false at its end. */
   next(end: number): boolean {
     if (this.position >= end) return false;
-    this.#tagStart = this.position;
+    this.tagStart = this.position;
     const tag = this.varint(end);
     this.field = Math.floor(tag / 8);
     this.wireType = tag % 8;
@@ -98,12 +115,11 @@ export class Wire {
 
   /** Reads a repeated int64 field, packed or not, into `values`. */
   int64s(end: number, values: bigint[]): void {
-    if (this.wireType === 0) {
-      values.push(this.int64(end));
-      return;
+    const stop = this.wireType === 0 ? this.position + 1 : this.length(end);
+    while (this.position < stop) {
+      this.spend(COST.bigint);
+      values.push(this.int64(this.wireType === 0 ? end : stop));
     }
-    const stop = this.length(end);
-    while (this.position < stop) values.push(this.int64(stop));
   }
 
   /** The value of a float field. */
@@ -114,12 +130,11 @@ export class Wire {
 
   /** Reads a repeated float field, packed or not, into `values`. */
   float32s(end: number, values: number[]): void {
-    if (this.wireType === 5) {
-      values.push(this.#float32(end));
-      return;
+    const stop = this.wireType === 5 ? this.position + 4 : this.length(end);
+    while (this.position < stop) {
+      this.spend(COST.number);
+      values.push(this.#float32(this.wireType === 5 ? end : stop));
     }
-    const stop = this.length(end);
-    while (this.position < stop) values.push(this.#float32(stop));
   }
 
   #float32(end: number): number {
@@ -149,13 +164,21 @@ export class Wire {
 
   /** A length-delimited field's bytes, as a copy that does not hold on to the file's. */
   bytes(end: number): Uint8Array {
-    return this.view(end).slice();
+    const view = this.view(end);
+    this.spend(COST.bytes + view.length);
+    return this.copy(view);
+  }
+
+  /** A copy that does not hold on to the file's bytes; it may be a view of a longer buffer, at a multiple of 8. */
+  copy(bytes: Uint8Array): Uint8Array {
+    return this.#copies.copy(bytes);
   }
 
   /** A text field. */
   text(end: number): string {
     const stop = this.length(end);
     const count = stop - this.position;
+    this.spend(COST.text + count);
     const bytes = this.take(count, stop);
     if (count > SHORT_TEXT) return this.#utf8(bytes);
     for (let i = 0; i < count; i++) {
@@ -183,15 +206,6 @@ export class Wire {
     } catch {
       throw this.error("malformed", "text is not valid UTF-8");
     }
-  }
-
-  /** Skips the value of the tag read last and returns the whole field, tag included, as a copy. */
-  unknown(end: number): Uint8Array {
-    const start = this.#tagStart;
-    this.skip(end);
-    const stop = this.position;
-    this.position = start;
-    return this.take(stop - start, stop).slice();
   }
 
   /** Skips the value of the tag read last. */
@@ -228,21 +242,21 @@ export class Wire {
   take(count: number, end: number): Uint8Array {
     const start = this.position;
     this.#advance(count, end);
-    if (count === 0) return EMPTY;
-    if (start < this.#windowStart || this.position > this.#windowStart + this.#window.length) {
-      this.#seek(start, count);
-    }
-    return this.#window.subarray(start - this.#windowStart, this.position - this.#windowStart);
+    return this.#window.view(start, count);
   }
 
-  /** True when the bytes `[position, stop)` were read by the scan. */
-  inMemory(stop: number): boolean {
-    const extent = this.#bytes.find(this.position);
-    return extent !== undefined && stop <= extent.offset + extent.bytes.length;
+  /** A range of the file that is in memory. */
+  viewOf(start: number, stop: number): Uint8Array {
+    return this.#window.view(start, stop - start);
+  }
+
+  /** True when the bytes `[start, stop)` were read by the scan. */
+  inMemory(start: number, stop: number): boolean {
+    return this.#window.holds(start, stop);
   }
 
   error(code: OnnxError["code"], message: string): OnnxError {
-    return new OnnxError(code, message, this.#tagStart);
+    return new OnnxError(code, message, this.tagStart);
   }
 
   #advance(count: number, end: number): void {
@@ -258,23 +272,7 @@ export class Wire {
   #byte(end: number): number {
     const position = this.position;
     if (position >= end) throw this.error("truncated", "a message ends within a number");
-    if (position < this.#windowStart || position >= this.#windowStart + this.#window.length) {
-      this.#seek(position, 1);
-    }
     this.position = position + 1;
-    return this.#window[position - this.#windowStart] as number;
-  }
-
-  #seek(position: number, count: number): void {
-    const extent = this.#bytes.find(position);
-    if (!extent || position + count > extent.offset + extent.bytes.length) {
-      throw new OnnxError(
-        "unsupported",
-        `${count} bytes lie in a weight's data, where a field was expected`,
-        position,
-      );
-    }
-    this.#window = extent.bytes;
-    this.#windowStart = extent.offset;
+    return this.#window.at(position);
   }
 }

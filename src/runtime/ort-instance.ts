@@ -7,16 +7,12 @@
  * not count shared memory, so what is dropped is collected late.
  */
 import type { OrtFunctions } from "onnxruntime-web/ort-wasm-simd-threaded.mjs";
+import { DoesNotFitError } from "./runtime.ts";
 
 /** ONNX Runtime's log goes nowhere below "fatal": each error is in the message of what is thrown as well. */
 export const LOG_FATAL = 4;
 
 const PAGE_BYTES = 65536;
-
-/** The model, or what running it needs, passes the memory that ONNX Runtime has here. */
-export class DoesNotFitError extends Error {
-  override readonly name = "DoesNotFitError";
-}
 
 export class OrtInstance {
   readonly ort: OrtFunctions;

@@ -8,6 +8,11 @@ export interface HostTensor {
   bytes: Uint8Array;
 }
 
+/** The model, or what running it needs, passes the memory that ONNX Runtime has here. */
+export class DoesNotFitError extends Error {
+  override readonly name = "DoesNotFitError";
+}
+
 export interface Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
@@ -21,6 +26,9 @@ export interface Runtime {
   readonly name: string;
   /** Largest model, in bytes, that this runtime takes on here. */
   readonly maxModelBytes: number;
-  /** @throws Error with ONNX Runtime's message when the model does not load */
+  /**
+   * @throws DoesNotFitError when the model, or what loading it takes, passes the memory there is, Error with ONNX
+   *   Runtime's message when it does not load
+   */
   load(model: Uint8Array): Promise<Session>;
 }

@@ -5,9 +5,9 @@
  * and come back when they are run again.
  */
 import { externalize } from "./externalize.ts";
-import { DoesNotFitError, OrtInstance } from "./ort-instance.ts";
+import { OrtInstance } from "./ort-instance.ts";
 import { OrtSession, WEIGHTS_FILE } from "./ort-session.ts";
-import type { HostTensor, Runtime, Session } from "./runtime.ts";
+import { DoesNotFitError, type HostTensor, type Runtime, type Session } from "./runtime.ts";
 
 export interface WasmRuntimeOptions {
   name: string;
@@ -27,6 +27,11 @@ const LEAN_MODEL_BYTES = 8_000_000;
  * cancelled in workerd never gets to release what it holds.
  */
 const IDLE_LIMIT_MS = 10_000;
+/**
+ * Loads that fail leave blocks behind in ONNX Runtime's heap, until small models do not fit either: a new instance has
+ * all of the memory again. What is dropped is collected late, so this is not done more often.
+ */
+const INSTANCE_LIFETIME_MS = 30_000;
 
 export function wasmRuntime(options: WasmRuntimeOptions): WasmRuntime {
   return new WasmRuntime(options);
@@ -58,6 +63,7 @@ export class WasmRuntime implements Runtime {
   readonly maxModelBytes: number;
   readonly #options: WasmRuntimeOptions;
   #instance: OrtInstance | undefined;
+  #instanceMade = 0;
   #turn: Turn | undefined;
   /** By name, the one used last at the end. */
   readonly #residents = new Map<string, OrtSession>();
@@ -75,7 +81,7 @@ export class WasmRuntime implements Runtime {
 
   async load(model: Uint8Array): Promise<Session> {
     if (model.length > this.maxModelBytes) {
-      throw new Error(
+      throw new DoesNotFitError(
         `the model has ${model.length} bytes and does not fit the isolate, which takes at most ${this.maxModelBytes}`,
       );
     }
@@ -160,8 +166,22 @@ export class WasmRuntime implements Runtime {
   }
 
   async #open(model: Uint8Array, lean: boolean): Promise<OrtSession> {
+    try {
+      return await this.#openHere(model, lean);
+    } catch (error) {
+      const isOld = Date.now() - this.#instanceMade >= INSTANCE_LIFETIME_MS;
+      if (!(error instanceof DoesNotFitError) || this.#residents.size > 0 || !isOld) throw error;
+      this.#instance = undefined;
+      return await this.#openHere(model, lean);
+    }
+  }
+
+  async #openHere(model: Uint8Array, lean: boolean): Promise<OrtSession> {
     const { module, maxHeapBytes, maxTotalBytes } = this.#options;
-    this.#instance ??= await OrtInstance.create(await module(), maxHeapBytes);
+    if (!this.#instance) {
+      this.#instance = await OrtInstance.create(await module(), maxHeapBytes);
+      this.#instanceMade = Date.now();
+    }
     this.#instance.maxHeapBytes = Math.min(maxHeapBytes, maxTotalBytes - model.length);
     const parts = lean ? externalize(model, WEIGHTS_FILE) : { graph: model };
     return new OrtSession(this.#instance, parts, { lean });

