@@ -21,35 +21,22 @@ export interface BatchPlan extends OrderOptions {
    */
   dropLast: boolean;
   /**
-   * The world size changed in the course of this epoch: the steps done under the earlier ones, oldest first.
-   * The rows that were not yet read are dealt anew, so that still every row comes once. Only for that epoch.
+   * World size or batches changed in the course of this epoch: what was read before, oldest first. The rows that were not
+   * read are dealt anew, so that still every row comes once. Only for that epoch.
    */
-  before?: readonly { worldSize: number; steps: number }[];
+  before?: readonly WorldChange[];
 }
 
-/** Where in its epoch a step lies. */
-export interface EpochStep {
-  epoch: number;
-  step: number;
+/** What of an epoch was read by a group of ranks that another has followed. */
+export interface WorldChange {
+  worldSize: number;
+  /** Rows that each rank was to read; one with fewer of them read all it had. */
+  rows: number;
 }
 
 /** Steps of an epoch, the same on all ranks; where the plan has a `before`, the steps that are left. */
 export function stepsPerEpoch(plan: BatchPlan): number {
   return Math.ceil(batchesPerEpoch(plan) / plan.accumulation);
-}
-
-/**
- * The epoch of a step that is counted from the training's start, all of it under this plan.
- * @throws RangeError where the rows fill no batch
- */
-export function epochStep(plan: BatchPlan, step: number): EpochStep {
-  const steps = stepsPerEpoch(plan);
-  if (steps === 0) {
-    throw new RangeError(
-      `train: ${plan.rows} rows fill no batch of ${plan.batchSize} on each of ${plan.worldSize} ranks`,
-    );
-  }
-  return { epoch: Math.floor(step / steps), step: step % steps };
 }
 
 /** Rows of all ranks' batches in a step of an epoch. */
@@ -156,8 +143,10 @@ function earlier(plan: BatchPlan): { plan: BatchPlan; left: number[] } | undefin
   const last = plan.before?.at(-1);
   if (!last) return undefined;
   const old = { ...plan, worldSize: last.worldSize, before: plan.before?.slice(0, -1) ?? [] };
-  const read = last.steps * plan.accumulation * plan.batchSize;
-  return { plan: old, left: ranks(old).map((rank) => Math.max(0, rankRows(old, rank) - read)) };
+  return {
+    plan: old,
+    left: ranks(old).map((rank) => Math.max(0, rankRows(old, rank) - last.rows)),
+  };
 }
 
 /** The r-th of `count` nearly equal parts of [0, rows). */

@@ -4,11 +4,11 @@ import { type DatasetDescription, rowBytes } from "../../data/dataset.ts";
 import type { Model } from "../../onnx/model.ts";
 import { readModel } from "../../onnx/read-model.ts";
 import { ApiError } from "../../problem/api-error.ts";
-import { apiErrorOf } from "../../problem/from-error.ts";
 import { openModel } from "../../store/models.ts";
-import { type BatchPlan, stepsPerEpoch } from "../../train/batches.ts";
+import type { BatchPlan } from "../../train/batches.ts";
 import { memoryEstimate } from "../../train/memory.ts";
 import { trainingSettings, type TrainingSettings } from "../../train/options.ts";
+import { continued, rowPlace, type RowSchedule, stepsOfEpochs } from "../../train/row-schedule.ts";
 import { buildStep } from "../../train/step-model.ts";
 import {
   CORRECT,
@@ -17,6 +17,7 @@ import {
   type StepPlan,
   type TrainingData,
 } from "../../train/step-plan.ts";
+import { checking, mismatch } from "./mismatch.ts";
 import { type PlannedMode, plannedMode } from "./planned-mode.ts";
 import { checkMemory, fitsEdge } from "./rank-memory.ts";
 import type { TrainingOrder } from "./training-order.ts";
@@ -65,7 +66,7 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
   const batchFields = trainingData(dataset, fields);
   if (rows.validation) checkSame(rows.validation.description, batchFields, fields);
   const batches = checkedBatches(order, settings, dataset, fields);
-  const perEpoch = stepsPerEpoch(batches);
+  const schedule = await checking(() => scheduled(order, batches));
   const step = await checking(
     async () =>
       await buildStep(model, settings, batchFields, {
@@ -88,8 +89,9 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
     rowBytes: usedBytes(dataset, fields),
   };
   checkMemory(question, order.executor);
-  const steps = settings.steps ?? perEpoch * (settings.epochs ?? 1);
-  const epochs = Math.ceil(steps / perEpoch);
+  const steps = settings.steps ?? stepsOfEpochs(schedule, settings.epochs ?? 1);
+  const stepsBefore = order.origin?.whole ? order.origin.step : 0;
+  const epochs = rowPlace(schedule, steps - 1).epoch + 1 - rowPlace(schedule, stepsBefore).epoch;
   const mode = plannedMode(order.mode, step.layout, settings);
   return {
     step,
@@ -105,14 +107,21 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
       dataset: order.datasetId,
       data: order.data,
       labels,
-      batches,
+      ...schedule,
       steps,
-      stepsPerEpoch: perEpoch,
-      epochsPerMeasurement: Math.ceil(epochs / MAX_MEASUREMENTS),
+      stepsBefore,
+      epochsPerMeasurement: Math.max(1, Math.ceil(epochs / MAX_MEASUREMENTS)),
       ...checkpointing(mode, order.checkpointEvery, steps),
       checkpointsKept: CHECKPOINTS_KEPT,
     },
   };
+}
+
+/** A training that goes on reads the rest of the epoch that its checkpoint lies in. */
+function scheduled({ origin }: TrainingOrder, batches: BatchPlan): RowSchedule {
+  if (!origin?.whole) return { batches };
+  const { schedule = { batches }, step, sameRows = true } = origin;
+  return continued(schedule, step, batches, sameRows);
 }
 
 /** In `async`, checkpoints can be taken only where the ranks' own are; in `local_sgd`, best where the ranks agree. */
@@ -192,25 +201,6 @@ async function uncheckedLabels(
     areChecked &&= await checkAllLabels(rows, name, range, id);
   }
   return areChecked ? undefined : range;
-}
-
-function mismatch(message: string): ApiError {
-  return new ApiError("training_mismatch", message);
-}
-
-/** What the builders refuse is the caller's to change; what nobody knows is ours. */
-async function checking<T>(build: () => T | Promise<T>): Promise<T> {
-  try {
-    return await build();
-  } catch (error) {
-    const mine = error instanceof Error && error.name === "RangeError" && !apiErrorOf(error);
-    if (mine) throw mismatch(plain(error));
-    throw error;
-  }
-}
-
-function plain(error: Error): string {
-  return error.message.replace(/^(train|data): /, "");
 }
 
 /** Element types and shapes, as the step's builder takes them. */

@@ -1,4 +1,5 @@
 /** @file How far a generation of ranks is, from their reports. */
+import { rowPlace } from "../../train/row-schedule.ts";
 import type { RankReport } from "./rank-protocol.ts";
 import type { TrainingPlan } from "./training-plan.ts";
 import type { RankFigures, TrainingProgress } from "./training-view.ts";
@@ -47,15 +48,16 @@ export class ProgressMeter {
     const time = Date.now();
     if (!now && time - this.#toldAt < INTERVAL_MS) return undefined;
     this.#toldAt = time;
-    const { worldSize, steps, stepsPerEpoch } = this.#plan;
+    const { worldSize, steps, stepsBefore = 0 } = this.#plan;
     const ranks = [...this.#ranks.values()].toSorted((a, b) => a.rank - b.rank);
-    const step = ranks.length < worldSize ? 0 : Math.min(...ranks.map((rank) => rank.step));
+    const step =
+      ranks.length < worldSize ? stepsBefore : Math.min(...ranks.map((rank) => rank.step));
     return {
       fraction: step / steps,
       doing: "training",
       step,
       steps,
-      epoch: Math.floor(step / stepsPerEpoch),
+      epoch: rowPlace(this.#plan, step).epoch,
       loss: this.#loss,
       samples_per_second: this.#samplesPerSecond(),
       bytes_reduced: this.bytes(),

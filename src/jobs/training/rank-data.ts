@@ -4,10 +4,11 @@ import { type DatasetField, rowBytes } from "../../data/dataset.ts";
 import type { RowSource } from "../../data/rows.ts";
 import { DataType } from "../../onnx/data-type.ts";
 import type { HostTensor } from "../../runtime/runtime.ts";
-import { epochStep, RankEpoch, stepRows } from "../../train/batches.ts";
+import { RankEpoch, stepRows } from "../../train/batches.ts";
 import type { Batch } from "../../train/executor.ts";
 import { philox } from "../../train/philox.ts";
 import { LABEL } from "../../train/step-plan.ts";
+import { rowPlace } from "../../train/row-schedule.ts";
 import type { RowRange } from "../../train/shard-order.ts";
 import type { TrainingPlan } from "./training-plan.ts";
 
@@ -33,8 +34,8 @@ export class RankData {
   readonly #validation: RowSource | undefined;
   readonly #feeds: Feed[];
   #epoch: { number: number; rows: RankEpoch } | undefined;
-  /** By first row, the one used last at the end. */
-  readonly #blocks = new Map<number, Block>();
+  /** By first and last row, the one used last at the end: where ranks change, blocks end elsewhere. */
+  readonly #blocks = new Map<string, Block>();
 
   constructor(
     plan: TrainingPlan,
@@ -55,8 +56,8 @@ export class RankData {
 
   /** This rank's batches of a step that is counted from the training's start, and the rows of all ranks'. */
   async step(step: number): Promise<{ batches: Batch[]; globalRows: number }> {
-    const { batches: plan } = this.#plan;
-    const at = epochStep(plan, step);
+    const at = rowPlace(this.#plan, step);
+    const { plan } = at;
     if (this.#epoch?.number !== at.epoch) {
       this.#epoch = { number: at.epoch, rows: new RankEpoch(plan, at.epoch, this.#rank) };
     }
@@ -93,16 +94,17 @@ export class RankData {
   async #hold(ranges: readonly RowRange[]): Promise<Block[]> {
     const held: Block[] = [];
     for (const { start, end } of ranges) {
-      const block = this.#blocks.get(start) ?? (await this.#read(start, end));
-      this.#blocks.delete(start);
-      this.#blocks.set(start, block);
+      const place = `${start} ${end}`;
+      const block = this.#blocks.get(place) ?? (await this.#read(start, end));
+      this.#blocks.delete(place);
+      this.#blocks.set(place, block);
       held.push(block);
     }
     let bytes = 0;
     for (const { start, end } of this.#blocks.values()) bytes += (end - start) * this.#rowBytes();
-    for (const [start, block] of this.#blocks) {
+    for (const [place, block] of this.#blocks) {
       if (bytes <= KEPT_BYTES || held.includes(block)) break;
-      this.#blocks.delete(start);
+      this.#blocks.delete(place);
       bytes -= (block.end - block.start) * this.#rowBytes();
     }
     return held;

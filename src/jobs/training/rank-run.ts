@@ -12,7 +12,7 @@ import type { EvaluationRow, Membership, RankReport, ReportAnswer } from "./rank
 import { failureOf } from "./rank-failure.ts";
 import type { RankRunners } from "./rank-runners.ts";
 import type { TimedExecutor } from "./timed-executor.ts";
-import { endsEpoch, type TrainingPlan } from "./training-plan.ts";
+import { endsEpoch, epochOf, type TrainingPlan } from "./training-plan.ts";
 import type { TrainingObjects } from "./training-objects.ts";
 
 /** Reports are at least this far apart, unless something is to be told. */
@@ -191,7 +191,7 @@ export class RankRun {
     const { plan, trainer, executor, data } = this.#parts;
     const row: EvaluationRow = {
       step,
-      epoch: Math.ceil(step / plan.stepsPerEpoch),
+      epoch: epochOf(plan, step),
       lossSum: 0,
       correct: null,
       count: 0,

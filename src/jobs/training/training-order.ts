@@ -1,6 +1,7 @@
 /** @file What a training job is created with and never changes. */
 import type { FieldChoice } from "../../data/mapping.ts";
 import type { TrainingOptions } from "../../train/options.ts";
+import type { RowSchedule } from "../../train/row-schedule.ts";
 
 export const MODES = ["sync", "async", "local_sgd"] as const;
 export type Mode = (typeof MODES)[number];
@@ -56,6 +57,9 @@ export interface Origin {
   keys: string[];
   /** With the optimizer's state and the count of steps; else only the weights are taken. */
   whole: boolean;
+  /** How the other job's steps lay in epochs, and whether this one trains on the same rows. */
+  schedule?: RowSchedule | undefined;
+  sameRows?: boolean;
 }
 
 export interface TrainingOrder {
@@ -73,6 +77,8 @@ export interface TrainingOrder {
   /** Steps between two checkpoints in R2; absent: only the last. */
   checkpointEvery?: number | undefined;
   origin?: Origin | undefined;
+  /** How steps lie in epochs, for those who go on from a checkpoint. */
+  schedule?: RowSchedule | undefined;
   /** All options as the API shows them. */
   shown: Record<string, unknown>;
   /** Named beforehand, so that a second attempt finds what the first one finished. */

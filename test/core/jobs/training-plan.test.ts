@@ -7,7 +7,11 @@ import {
 } from "../../../src/jobs/training/training-plan.ts";
 
 const plan = (steps: number, stepsPerEpoch: number, epochsPerMeasurement = 1) =>
-  ({ steps, stepsPerEpoch, epochsPerMeasurement }) as TrainingPlan;
+  ({
+    steps,
+    epochsPerMeasurement,
+    batches: { rows: stepsPerEpoch, worldSize: 1, batchSize: 1, accumulation: 1, dropLast: false },
+  }) as TrainingPlan;
 
 function spans(subject: TrainingPlan) {
   const found = [];
@@ -37,6 +41,35 @@ it("every step lies in one span, and ranks measure where spans end", () => {
     );
     expect(ends).toEqual(found.map(({ last }) => last));
   }
+});
+
+it("a job that goes on measures where the epochs end that are left to it", () => {
+  const { batches } = plan(1, 4);
+  const goesOn = { ...plan(20, 4), stepsBefore: 9 };
+  expect(spans(goesOn)).toEqual([
+    { epoch: 3, first: 10, last: 12 },
+    { epoch: 4, first: 13, last: 16 },
+    { epoch: 5, first: 17, last: 20 },
+  ]);
+  const start = { step: 9, epoch: 2, before: [{ worldSize: 1, rows: 2 }] };
+  const dealtAnew = {
+    ...plan(15, 4),
+    batches: { ...batches, batchSize: 2 },
+    start,
+    stepsBefore: 9,
+  };
+  expect(spans(dealtAnew)).toEqual([
+    { epoch: 3, first: 10, last: 10 },
+    { epoch: 4, first: 11, last: 12 },
+    { epoch: 5, first: 13, last: 14 },
+    { epoch: 6, first: 15, last: 15 },
+  ]);
+  expect([10, 11, 12, 13].map((step) => endsEpoch(dealtAnew, step))).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ]);
 });
 
 it("epochs are counted from 1, an unfinished one too", () => {

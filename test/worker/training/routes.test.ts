@@ -184,6 +184,53 @@ it("a job that goes on from a checkpoint ends in the weights of one that never s
   expect(points.map(({ step }: { step: number }) => step)).toEqual(
     Array.from({ length: 11 }, (_, i) => i + 10),
   );
+  expect(rest.metrics).toMatchObject([
+    { epoch: 3, step: 12 },
+    { epoch: 4, step: 16 },
+    { epoch: 5, step: 20 },
+  ]);
+});
+
+it("other ranks go on with the rows of the epoch that are left", async () => {
+  const training = await newTraining();
+  const { call } = training;
+  const options = { batch_size: 8, world_size: 3, steps: 6 };
+  const first = await over(training, (await training.train(options)).json.id);
+  const goOn = async (step: number, job: string, more: object) => {
+    const json = { resume_from: { job, step }, ...more };
+    return await over(training, (await call("/v1/training-jobs", { json })).json.id);
+  };
+  // 48 of 96 rows are read: 3 steps of two ranks are left of the second epoch.
+  const second = await goOn(6, first.id, { world_size: 2, epochs: 3 });
+  expect(second).toMatchObject({ state: "succeeded", result: { step: 15 } });
+  expect(second.metrics).toMatchObject([
+    { epoch: 2, step: 9 },
+    { epoch: 3, step: 15 },
+  ]);
+  const third = await goOn(15, second.id, { world_size: 4, batch_size: 12, epochs: 4 });
+  expect(third).toMatchObject({ result: { step: 17 }, metrics: [{ epoch: 4, step: 17 }] });
+});
+
+it("what a checkpoint does not hold is asked for in vain", async () => {
+  const training = await newTraining();
+  const sgd = { type: "sgd", lr: 0.05 };
+  const options = { steps: 4, batch_size: 8, optimizer: sgd, lora: true };
+  const first = await over(training, (await training.train(options)).json.id);
+  const fork = async (more: object) =>
+    await training.call("/v1/training-jobs", {
+      json: { resume_from: { job: first.id, step: 4 }, steps: 6, ...more },
+    });
+  expect((await fork({ optimizer: { ...sgd, momentum: 0.9 } })).json).toMatchObject({
+    code: "training_mismatch",
+    detail: expect.stringMatching(/momentum_buffer, which job_\w+ did not keep/),
+  });
+  expect((await fork({ lora: { rank: 4 } })).json.detail).toMatch(/`lora` is true in job_/);
+  expect((await fork({ frozen: ["b1"] })).json.detail).toMatch(/`frozen` is not given/);
+  const { json: other } = await training.call("/v1/models", { body: await linearFile(4, 3) });
+  expect((await fork({ model: other.id })).json.detail).toMatch(/`model` is "model_/);
+  // The same in other words.
+  const same = await fork({ lora: { alpha: 16, rank: 8 }, optimizer: { ...sgd, lr: 0.01 } });
+  expect((await over(training, same.json.id)).state).toBe("succeeded");
 });
 
 it("a fork takes other ranks, another mode, another optimizer; not another vector", async () => {

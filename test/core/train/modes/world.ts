@@ -10,7 +10,8 @@ import {
 import type { Transport } from "../../../../src/collectives/transport.ts";
 import { Arena } from "../../../../src/kernels/arena.ts";
 import { kernelModule } from "../../../../src/kernels/node.ts";
-import { type BatchPlan, RankEpoch, epochStep, stepRows } from "../../../../src/train/batches.ts";
+import { type BatchPlan, RankEpoch, stepRows } from "../../../../src/train/batches.ts";
+import { rowPlace } from "../../../../src/train/row-schedule.ts";
 import type { Batch, Executor } from "../../../../src/train/executor.ts";
 import type { Layout } from "../../../../src/train/layout.ts";
 import type { StepInput, StepMetrics, Trainer } from "../../../../src/train/modes/trainer.ts";
@@ -112,7 +113,7 @@ export function input(
   rank: number,
   batch: (rows: number[], seed: number) => Batch = toyBatch,
 ): StepInput {
-  const place = epochStep(of, step);
+  const place = rowPlace({ batches: of }, step);
   const rows = rankEpoch(of, place.epoch, rank).batches(place.step);
   return {
     step,
