@@ -44,3 +44,18 @@ export function castLike(c: Emitter, value: string, like: string): string {
   const to = c.elementType(like) ?? 1;
   return c.elementType(value) === to ? value : c.emit("Cast", [value], [makeInt("to", to)]);
 }
+
+/**
+ * `value` broadcast to the shape of `like`. Sizes that it has already are asked for as 1, so that the shape is mostly a
+ * constant: one that is computed is int64, of which WebGPU leaves parts to the CPU.
+ */
+export function expandLike(c: Emitter, value: string, like: string): string {
+  const [from, to] = [c.shape(value), c.shape(like)];
+  if (!from || !to || from.length !== to.length) {
+    return c.emit("Expand", [value, c.shapeOf(like)]);
+  }
+  if (from.every((dim, i) => dim !== undefined && dim === to[i])) return value;
+  const sizes = to.map((dim, i) => (typeof dim === "string" && dim === from[i] ? 1 : dim));
+  const isConstant = sizes.every((size) => typeof size === "number");
+  return c.emit("Expand", [value, isConstant ? c.int64(sizes) : c.shapeOf(like)]);
+}

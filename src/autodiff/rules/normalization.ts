@@ -161,23 +161,37 @@ function trainingGradient(
   factor: string,
   axes: readonly number[],
 ): string {
+  const { ofGradient, ofProjection } = channelMeans(c, node, g, sums, axes);
+  const projection = mul(c, sums.normalised(), ofProjection);
+  const spread = sub(c, sub(c, g, ofGradient), projection);
+  return mul(c, perChannel(c, factor, axes.length + 1), spread);
+}
+
+/** Σg/n and Σ(g·x̂)/n, to be broadcast over the channels. */
+function channelMeans(
+  c: GradientContext,
+  node: Node,
+  g: string,
+  sums: ChannelSums,
+  axes: readonly number[],
+): { ofGradient: string; ofProjection: string } {
   const [x = "", scale = ""] = node.inputs;
   const dims = c.dims(x);
-  const rank = dims.length;
   const sizes = axes.map((axis) => dims[axis]);
-  const inverseCount = sizes.every((size) => typeof size === "number")
+  const isKnown = sizes.every((size) => typeof size === "number");
+  if (!isKnown && c.target === "webgpu") {
+    // A count comes as int64, whose Cast runs on the CPU; the device would wait for it.
+    const mean = (value: string) => c.reduce("ReduceMean", value, axes, true);
+    return { ofGradient: mean(g), ofProjection: mean(mul(c, g, sums.normalised())) };
+  }
+  const inverseCount = isKnown
     ? 1 / sizes.reduce((a, b) => a * b, 1)
     : c.emit("Div", [
         c.emit("Cast", [c.emit("Size", [scale])], castAttribute(c, x)),
         c.emit("Cast", [c.emit("Size", [x])], castAttribute(c, x)),
       ]);
-  const perElement = (sum: string): string => perChannel(c, mul(c, sum, inverseCount), rank);
-  const projection = mul(c, sums.normalised(), perElement(sums.scale()));
-  return mul(
-    c,
-    perChannel(c, factor, rank),
-    sub(c, sub(c, g, perElement(sums.bias())), projection),
-  );
+  const perElement = (sum: string) => perChannel(c, mul(c, sum, inverseCount), dims.length);
+  return { ofGradient: perElement(sums.bias()), ofProjection: perElement(sums.scale()) };
 }
 
 const castAttribute = (c: Emitter, like: string) => [makeInt("to", c.elementType(like) ?? 1)];

@@ -2,7 +2,7 @@
 import { intAttribute, intsAttribute, makeInt, stringAttribute } from "../../graph/attributes.ts";
 import { elementCount } from "../../onnx/data-type.ts";
 import type { Node } from "../../onnx/model.ts";
-import { div, equal, mul, where } from "../arithmetic.ts";
+import { div, equal, expandLike, mul, where } from "../arithmetic.ts";
 import type { GradientContext, GradientRule, RuleTable } from "../rule.ts";
 import { transposedConv } from "./transposed-conv.ts";
 import { at, positions, slidingWindows, type Windows } from "./window.ts";
@@ -93,7 +93,7 @@ const lpPool: GradientRule = (c, node, [g = ""]) => {
 const globalAveragePool: GradientRule = (c, node, [g = ""]) => {
   const [x = ""] = node.inputs;
   const count = elementCount(c.sizes(x, 2).slice(2));
-  return [c.emit("Expand", [mul(c, g, 1 / count), c.shapeOf(x)])];
+  return [expandLike(c, mul(c, g, 1 / count), x)];
 };
 
 /** The gradient goes to the first of equal maxima. */

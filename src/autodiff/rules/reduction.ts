@@ -2,7 +2,7 @@
 import { intAttribute, makeInt } from "../../graph/attributes.ts";
 import { frontAxis } from "../../graph/infer-shape.ts";
 import type { Node } from "../../onnx/model.ts";
-import { add, castLike, div, equal, exp, mul, sub, where } from "../arithmetic.ts";
+import { add, castLike, div, equal, exp, expandLike, mul, sub, where } from "../arithmetic.ts";
 import type { Emitter, GradientContext, GradientRule, RuleTable } from "../rule.ts";
 
 /** g and y with the reduced axes as axes of size 1; gives a gradient that broadcasts to x. */
@@ -18,7 +18,7 @@ const reduction =
     const isKept = intAttribute(node, "keepdims", 1) !== 0 || axes.length === c.dims(x).length;
     const kept = (value: string): string =>
       isKept || axes.length === 0 ? value : c.emit("Unsqueeze", [value, c.int64(axes)]);
-    return [broadcastTo(c, spread(c, kept(g), x, kept(node.outputs[0] ?? ""), axes), x)];
+    return [expandLike(c, spread(c, kept(g), x, kept(node.outputs[0] ?? ""), axes), x)];
   };
 
 /** From the front and ascending. */
@@ -32,18 +32,16 @@ function reducedAxes(c: Emitter, node: Node): number[] {
   return intAttribute(node, "noop_with_empty_axes", 0) !== 0 ? [] : [...Array(rank).keys()];
 }
 
-function broadcastTo(c: Emitter, value: string, like: string): string {
-  const [from, to] = [c.shape(value), c.shape(like)];
-  const isThere =
-    from?.length === to?.length && from?.every((dim, i) => dim !== undefined && dim === to?.[i]);
-  return isThere ? value : c.emit("Expand", [value, c.shapeOf(like)]);
-}
-
 /** Elements of x per element of y, as a number where it is known. */
 function reducedCount(c: Emitter, x: string, y: string, axes: readonly number[]): number | string {
   const dims = c.dims(x);
   const sizes = axes.map((axis) => dims[axis]);
   if (sizes.every((size) => typeof size === "number")) return sizes.reduce((a, b) => a * b, 1);
+  // A count of int64 is cast on the CPU; a sum of ones stays on the device.
+  if (c.target === "webgpu") {
+    const ones = c.emit("Expand", [c.float(1), c.shapeOf(x)]);
+    return c.reduce("ReduceSum", ones, [...axes], axes.length < dims.length);
+  }
   const size = c.emit("Size", [x]);
   const isAll = axes.length === dims.length;
   return castLike(c, isAll ? size : c.emit("Div", [size, c.emit("Size", [y])]), x);

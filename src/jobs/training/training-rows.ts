@@ -1,6 +1,7 @@
 /** @file The rows of a training: which fields feed the step, scaled where asked, in two parts where some are measured on. */
 import type { DatasetDescription } from "../../data/dataset.ts";
 import { checkAlike, mapFields } from "../../data/mapping.ts";
+import { NarrowRows } from "../../data/narrow-rows.ts";
 import type { RowSource } from "../../data/rows.ts";
 import { ScaledRows } from "../../data/scaled-rows.ts";
 import { splitRows } from "../../data/split.ts";
@@ -15,6 +16,8 @@ import type { DataOptions } from "./training-order.ts";
 export interface FieldUse {
   field: string;
   scale: number;
+  /** Integers are fed as int32. */
+  narrow?: boolean;
 }
 
 /** By the step's inputs. */
@@ -36,19 +39,23 @@ export interface RowsWanted {
 /** @throws ApiError `not_found` for a dataset that the workspace has not */
 export async function openTrainingRows(env: Env, wanted: RowsWanted): Promise<TrainingRows> {
   const { workspace, dataset, data, fields, seed } = wanted;
-  const rows = scaled(await requireRows(env, workspace, dataset), fields);
+  const rows = asFed(await requireRows(env, workspace, dataset), fields);
   const { validation } = data;
   if (!validation) return { train: rows, validation: undefined };
   if ("fraction" in validation) return splitRows(rows, validation.fraction, seed);
-  const other = scaled(await requireRows(env, workspace, validation.dataset), fields);
+  const other = asFed(await requireRows(env, workspace, validation.dataset), fields);
   const used = Object.values(fields).map(({ field }) => field);
   checkAlike(rows.description, other.description, used);
   return { train: rows, validation: other };
 }
 
-function scaled(rows: RowSource, fields: FieldUses): RowSource {
-  const scales = new Map(Object.values(fields).map(({ field, scale }) => [field, scale]));
-  return [...scales.values()].some((scale) => scale !== 1) ? new ScaledRows(rows, scales) : rows;
+function asFed(rows: RowSource, fields: FieldUses): RowSource {
+  const uses = Object.values(fields);
+  const scales = new Map(uses.map(({ field, scale }) => [field, scale]));
+  const isScaled = uses.some(({ scale }) => scale !== 1);
+  const scaled = isScaled ? new ScaledRows(rows, scales) : rows;
+  const narrow = new Set(uses.flatMap(({ field, narrow: is }) => (is ? [field] : [])));
+  return narrow.size > 0 ? new NarrowRows(scaled, narrow) : scaled;
 }
 
 export async function requireRows(env: Env, workspace: string, id: string): Promise<RowSource> {
@@ -59,6 +66,7 @@ export async function requireRows(env: Env, workspace: string, id: string): Prom
 
 /**
  * The fields that feed the step: the model's inputs, the label, a teacher's outputs.
+ * @param narrowLabel the step may run on WebGPU, which would leave labels of int64 to the CPU
  * @throws DatasetError `dataset_mismatch`
  */
 export function fieldUses(
@@ -66,6 +74,7 @@ export function fieldUses(
   dataset: DatasetDescription,
   data: DataOptions,
   { loss, teacher }: TrainingSettings,
+  narrowLabel: boolean,
 ): FieldUses {
   const { graph } = model;
   const inputs = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
@@ -82,7 +91,7 @@ export function fieldUses(
   );
   const uses: FieldUses = {};
   for (const { input, field, scale } of mapped) uses[input] = { field: field.name, scale };
-  if (label) uses[LABEL] = { field: label.name, scale: 1 };
+  if (label) uses[LABEL] = { field: label.name, scale: 1, narrow: narrowLabel };
   if (taught !== undefined) uses[TEACHER] = { field: taught, scale: 1 };
   return uses;
 }

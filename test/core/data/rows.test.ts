@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { NarrowRows } from "../../../src/data/narrow-rows.ts";
 import { MemoryRows, type RowSource } from "../../../src/data/rows.ts";
 import { fieldElements } from "../../../src/data/numbers.ts";
 import { rowValues } from "../../../src/data/row-values.ts";
@@ -176,4 +177,38 @@ it("rows as JSON have their shape, and text for what is no number there", () => 
   ]);
   const half = { name: "x", dtype: "bfloat16" as const, shape: [] };
   expect(rowValues(half, new Uint8Array(Uint16Array.of(0x4049).buffer))).toEqual([3.140625]);
+});
+
+describe("narrow rows", () => {
+  it("have integers as int32, and nothing else; what is beyond it becomes its last number", async () => {
+    const wide = BigInt64Array.of(3n, -100n, 2n ** 40n + 1n, -(2n ** 40n));
+    const fields = [
+      ["wide", "int64"],
+      ["digit", "uint8"],
+      ["float", "float32"],
+      ["other", "int64"],
+    ] as const;
+    const source = new MemoryRows(
+      { rows: 4, fields: fields.map(([name, dtype]) => ({ name, dtype, shape: [] })) },
+      new Map<string, Uint8Array>([
+        ["wide", new Uint8Array(wide.buffer)],
+        ["digit", Uint8Array.of(1, 2, 3, 255)],
+        ["float", new Uint8Array(Float32Array.of(0.5, 1, 2, 3).buffer)],
+        ["other", new Uint8Array(wide.buffer)],
+      ]),
+    );
+    const narrow = new NarrowRows(source, new Set(["wide", "digit", "float"]));
+    expect(narrow.description.fields.map(({ dtype }) => dtype)).toEqual([
+      "int32",
+      "int32",
+      "float32",
+      "int64",
+    ]);
+    const numbers = async (name: string, first = 0) =>
+      Array.from(fieldElements("int32", await narrow.read(name, first, 4)));
+    expect(await numbers("wide", 1)).toEqual([-100, 2 ** 31 - 1, -(2 ** 31)]);
+    expect(await numbers("digit")).toEqual([1, 2, 3, 255]);
+    expect(await narrow.read("float", 0, 4)).toEqual(await source.read("float", 0, 4));
+    expect(await narrow.read("other", 0, 4)).toEqual(await source.read("other", 0, 4));
+  });
 });

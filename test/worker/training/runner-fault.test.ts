@@ -1,5 +1,6 @@
 /** @file Trainings on runners: those that lie, fall silent or leave change nothing in the result. */
 import { expect, it } from "vitest";
+import { DataType } from "../../../src/onnx/data-type.ts";
 import { FRAME, frames } from "../../../src/runner/gradient-link.ts";
 import { FakeRunner, type Lie, type Saying } from "./fake-runner.ts";
 import { newTraining, over, type Training } from "./trainings.ts";
@@ -53,13 +54,20 @@ const part = ({ run, gradients }: Saying, end: number, offset = 0) => {
 
 it("a training on a runner ends in the bytes of one on the edge", async () => {
   const training = await newTraining();
-  const runner = await FakeRunner.join(training, "honest");
+  const runs: Saying["run"][] = [];
+  const runner = await FakeRunner.join(training, "honest", ({ run }) => {
+    runs.push(run);
+    return false;
+  });
   const { json } = await training.train({ ...OPTIONS, executor: "runner" });
   const job = await over(training, json.id);
   expect(job).toMatchObject({ error: null, state: "succeeded", attempts: 1 });
   expect(await outcome(training, job)).toEqual(await straight());
   expect(job.progress.ranks[0].executor).toMatch(/^runner_/);
   expect(runner.answers).toBeGreaterThan(STEPS);
+  // Stored as int64, with which WebGPU does not compute.
+  const labels = runs.flatMap(({ fields }) => fields.filter(({ name }) => name === "hone.label"));
+  expect(new Set(labels.map(({ data_type }) => data_type))).toEqual(new Set([DataType.int32]));
   await expect
     .poll(async () => (await training.call("/v1/runners")).json.data[0])
     .toMatchObject({ state: "idle", tasks_done: 1, strikes: 0 });
