@@ -95,6 +95,17 @@ describe("a chain of shapes", () => {
     }
   });
 
+  it("is not taken from what a model declares of values inside", async () => {
+    const nodes = [makeNode("NonZero", ["x"], ["found"]), makeNode("Shape", ["found"], ["y"])];
+    const original = model(nodes, {
+      outputs: [info("y", [2], 7)],
+      valueInfos: [info("found", [2, 4], 7)],
+    });
+    const { ops, model: result } = await simplified(original);
+    expect(ops).toEqual(["NonZero", "Shape"]);
+    expect(await difference(original, result, X)).toBe(0);
+  });
+
   it("behind a Resize by a fraction has the sizes that ONNX Runtime makes", async () => {
     for (const [size, scale] of [
       [49, 1.4285715],
@@ -303,6 +314,24 @@ describe("an If whose condition is known", () => {
     });
     const { ops, model: result } = await simplified(original);
     expect(ops).toEqual([flag ? "Exp" : "Neg", "Add"]);
+    expect(await difference(original, result, X)).toBe(0);
+  });
+
+  it("keeps its names apart from those of others", async () => {
+    const original = model(
+      [
+        makeNode("If", ["c"], ["first"], { attributes: branches() }),
+        makeNode("If", ["d"], ["second"], { attributes: branches() }),
+        makeNode("Sub", ["first", "second"], ["y"]),
+      ],
+      {
+        initializers: [0, 1].map((flag) =>
+          makeTensor(flag ? "c" : "d", 9, [], Uint8Array.of(flag)),
+        ),
+      },
+    );
+    const { ops, model: result } = await simplified(original);
+    expect(ops).toEqual(["Exp", "Add", "Neg", "Add", "Sub"]);
     expect(await difference(original, result, X)).toBe(0);
   });
 

@@ -1,6 +1,6 @@
 /** @file Transposes, reshapes, equal nodes and equal weights become one; what is needed twice stays. */
 import { describe, expect, it } from "vitest";
-import { makeInt, makeInts } from "../../../src/graph/attributes.ts";
+import { makeInt, makeInts, subgraphs } from "../../../src/graph/attributes.ts";
 import { makeFloat32, makeInt64, makeNode, makeTensor } from "../../../src/graph/build.ts";
 import type { Node } from "../../../src/onnx/model.ts";
 import { RangeData } from "../../../src/onnx/tensor-data.ts";
@@ -20,6 +20,15 @@ describe("transposes in a row", () => {
       ],
       { inputs: [info("x", [2, 3, 4])] },
     );
+    const { ops, model: result } = await simplified(original);
+    expect(ops).toEqual(["Transpose"]);
+    expect(await difference(original, result, { x: values([2, 3, 4]) })).toBe(0);
+  });
+
+  it("are composed in their order", async () => {
+    const original = model([transpose("x", "a", [1, 2, 0]), transpose("a", "y", [0, 2, 1])], {
+      inputs: [info("x", [2, 3, 4])],
+    });
     const { ops, model: result } = await simplified(original);
     expect(ops).toEqual(["Transpose"]);
     expect(await difference(original, result, { x: values([2, 3, 4]) })).toBe(0);
@@ -106,7 +115,19 @@ describe("reshapes in a row", () => {
     expect(await difference(original, result, { x: values([4, 5]) })).toBe(0);
   });
 
-  it("stay where the second copies a size of the first, or others read the first", async () => {
+  it("stay where the second copies a size of the first", async () => {
+    const nodes = [
+      makeNode("Unsqueeze", ["r", "front"], ["a"]),
+      makeNode("Reshape", ["a", "copying"], ["out"]),
+    ];
+    const original = around(nodes, ["n", "m"]);
+    original.graph.initializers.set("copying", makeInt64("copying", [0, 0, 1, -1]));
+    const { ops, model: result } = await simplified(original);
+    expect(ops).toEqual(["Relu", "Unsqueeze", "Reshape", "Neg"]);
+    expect(await difference(original, result, X)).toBe(0);
+  });
+
+  it("stay where others read the first", async () => {
     const nodes = [
       makeNode("Reshape", ["r", "turned"], ["a"]),
       makeNode("Reshape", ["a", "zero"], ["out"]),
@@ -244,6 +265,35 @@ describe("equal weights", () => {
     });
     const { model: result } = await simplified(original);
     expect(result.graph.initializers.size).toBe(5);
+  });
+
+  it("of sibling subgraphs stay, and are one with those of the graph around", async () => {
+    const branch = (opType: string, name: string) =>
+      graphOf([makeNode(opType, ["x", name], ["p"]), makeNode("MatMul", ["p", "inner"], ["r"])], {
+        inputs: [],
+        outputs: [info("r")],
+        initializers: [square(name), square("inner", 5)],
+      });
+    const choice = makeNode("If", ["c"], ["i"], {
+      attributes: [
+        { name: "then_branch", type: "graph", value: branch("MatMul", "then") },
+        { name: "else_branch", type: "graph", value: branch("MatMul", "else") },
+      ],
+    });
+    const nodes = [choice, product("v", "i", "y")];
+    const original = model(nodes, {
+      inputs: [info("x", [2, 3]), info("c", [], 9)],
+      initializers: [square("v")],
+    });
+    const { model: result } = await simplified(original);
+    const [yes, no] = subgraphs(result.graph.nodes[0] as Node);
+    expect(result.graph.initializers.size).toBe(1);
+    expect(yes?.initializers.size).toBe(1);
+    expect(no?.initializers.size).toBe(1);
+    for (const flag of [0, 1]) {
+      const c = { dataType: 9 as const, dims: [], bytes: Uint8Array.of(flag) };
+      expect(await difference(original, result, { ...X, c })).toBe(0);
+    }
   });
 
   it("are compared in pieces, whatever their size", async () => {

@@ -60,6 +60,11 @@ const STAYS: [string, Node, Tensor[]?, number?][] = [
     [makeInt64("b", [2]), makeInt64("e", [-4]), makeInt64("axes", [1]), makeInt64("step", [-1])],
   ],
   [
+    "Slice of every second",
+    makeNode("Slice", ["x", "b", "e", "axes", "step"], ["a"]),
+    [makeInt64("b", [0]), makeInt64("e", [9]), makeInt64("axes", [1]), makeInt64("step", [2])],
+  ],
+  [
     "Slice of a part",
     makeNode("Slice", ["x", "b", "e"], ["a"]),
     [makeInt64("b", [0, 0]), makeInt64("e", [2, 2])],
