@@ -205,7 +205,7 @@ describe("narrow rows", () => {
       "int64",
     ]);
     const numbers = async (name: string, first = 0) =>
-      Array.from(fieldElements("int32", await narrow.read(name, first, 4)));
+      Array.from(fieldElements("int32", await narrow.read(name, first, 4)) as Int32Array);
     expect(await numbers("wide", 1)).toEqual([-100, 2 ** 31 - 1, -(2 ** 31)]);
     expect(await numbers("digit")).toEqual([1, 2, 3, 255]);
     expect(await narrow.read("float", 0, 4)).toEqual(await source.read("float", 0, 4));
