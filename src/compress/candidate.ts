@@ -1,7 +1,8 @@
 /** @file One compressed model: what was done, how large it is, its bytes where they fit into memory. */
+import { subgraphs } from "../graph/attributes.ts";
 import { cloneModel } from "../graph/clone.ts";
 import type { PassReport } from "../graph/report.ts";
-import type { Model } from "../onnx/model.ts";
+import type { Graph, Model } from "../onnx/model.ts";
 import { MemorySink } from "../onnx/source.ts";
 import { type ModelPlan, planModel } from "../onnx/write-model.ts";
 import { type PassTools, runSteps, type Step } from "./methods.ts";
@@ -25,6 +26,7 @@ export async function makeCandidate(
   tools: PassTools,
 ): Promise<Candidate> {
   const copy = cloneModel(model);
+  forgetInitializerInfos(copy.graph);
   const report = await runSteps(copy, steps, tools);
   const plan = planModel(copy, { external: { location: EXTERNAL_LOCATION, onlyIfNeeded: true } });
   return {
@@ -34,6 +36,15 @@ export async function makeCandidate(
     plan,
     byteLength: plan.byteLength + (plan.external?.byteLength ?? 0),
   };
+}
+
+/**
+ * Drops what value infos say of initializers. ONNX Runtime does not look at it while they are initializers, but does
+ * once the name is a node's output, and refuses the model where it is wrong.
+ */
+function forgetInitializerInfos(graph: Graph): void {
+  graph.valueInfos = graph.valueInfos.filter(({ name }) => !graph.initializers.has(name));
+  for (const node of graph.nodes) subgraphs(node).forEach(forgetInitializerInfos);
 }
 
 /** The candidate's file; only for candidates without external data. */

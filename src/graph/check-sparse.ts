@@ -1,20 +1,35 @@
 /**
- * @file The indices of sparse initializers: inside the tensor, ascending, each once.
+ * @file The indices of sparse tensors, in initializers and attributes: inside the tensor, ascending, each once.
  *
  * Source: SparseTensorProto in onnx.proto. ONNX Runtime writes to where an index points, so a bad one must not pass.
  */
 import { elementCount } from "../onnx/data-type.ts";
 import { OnnxError } from "../onnx/errors.ts";
-import type { Model, SparseTensor } from "../onnx/model.ts";
-import { Scope } from "./scope.ts";
+import type { Graph, Model, Node, SparseTensor } from "../onnx/model.ts";
+import { subgraphs } from "./attributes.ts";
 
 /** Read at a time, and a whole number of int64. */
 const CHUNK_BYTES = 1 << 18;
 
 /** @throws OnnxError `invalid_model` naming the tensor and the entry */
 export async function checkSparse(model: Model): Promise<void> {
-  for (const { graph } of Scope.of(model.graph).walk()) {
-    for (const sparse of graph.sparseInitializers) await checkIndices(sparse);
+  await checkGraph(model.graph);
+  for (const { nodes } of model.functions) await checkNodes(nodes);
+}
+
+async function checkGraph(graph: Graph): Promise<void> {
+  for (const sparse of graph.sparseInitializers) await checkIndices(sparse);
+  await checkNodes(graph.nodes);
+}
+
+async function checkNodes(nodes: readonly Node[]): Promise<void> {
+  for (const node of nodes) {
+    for (const attribute of node.attributes) {
+      if (attribute.type === "sparse_tensor") await checkIndices(attribute.value);
+      if (attribute.type !== "sparse_tensors") continue;
+      for (const sparse of attribute.value) await checkIndices(sparse);
+    }
+    for (const body of subgraphs(node)) await checkGraph(body);
   }
 }
 
@@ -44,8 +59,5 @@ async function checkIndices({ values, indices, dims }: SparseTensor): Promise<vo
 }
 
 function invalid(name: string, entry: number, problem: string): OnnxError {
-  return new OnnxError(
-    "invalid_model",
-    `index ${entry} of the sparse initializer "${name}" ${problem}`,
-  );
+  return new OnnxError("invalid_model", `index ${entry} of the sparse tensor "${name}" ${problem}`);
 }

@@ -6,13 +6,14 @@
 import { OnnxError } from "../onnx/errors.ts";
 import type { FunctionDefinition, Graph, Model, Node } from "../onnx/model.ts";
 import { subgraphs } from "./attributes.ts";
+import { nodeProblem } from "./check-node.ts";
 
 /** What is known about operators; `src/opset` has the table. */
 export interface OperatorTable {
   maxOpset: number;
   maxIrVersion: number;
   /** A sentence that says why a node's op cannot be, or `undefined` when it can. */
-  problem(domain: string, opType: string, version: number): string | undefined;
+  problem(node: Node, version: number): string | undefined;
 }
 
 /**
@@ -22,9 +23,9 @@ export interface OperatorTable {
 export function checkModel(model: Model, operators: OperatorTable): void {
   checkVersions(model, operators);
   const imports = new Map(model.opsetImports.map(({ domain, version }) => [domain, version]));
-  const functions = new Set(model.functions.map(functionKey));
+  const functions = functionKeys(model.functions);
   const check: NodeCheck = (node) => checkOperator(node, imports, functions, operators);
-  if (model.graph.outputs.length === 0 && model.graph.nodes.length > 0) {
+  if (model.graph.outputs.length === 0) {
     throw invalid(`graph "${model.graph.name}" has no outputs`);
   }
   checkGraph(model.graph, nothing, check);
@@ -35,6 +36,20 @@ export function checkModel(model: Model, operators: OperatorTable): void {
 const nothing = () => false;
 
 type NodeCheck = (node: Node) => void;
+
+function functionKeys(definitions: readonly FunctionDefinition[]): ReadonlySet<string> {
+  const keys = new Set<string>();
+  const overloads = new Set<string>();
+  for (const definition of definitions) {
+    const { domain, name, overload } = definition;
+    if (name === "") throw invalid("a function has no name");
+    const full = JSON.stringify([domain, name, overload]);
+    if (overloads.has(full)) throw invalid(`function "${domain}:${name}" is defined twice`);
+    overloads.add(full);
+    keys.add(functionKey(definition));
+  }
+  return keys;
+}
 
 const functionKey = (definition: { domain: string; name: string }) =>
   `${definition.domain}:${definition.name}`;
@@ -79,7 +94,8 @@ function checkOperator(
       `${describe(node)} is of domain "${domain}", whose opset the model does not import`,
     );
   }
-  const problem = operators.problem(node.domain, node.opType, version);
+  const problem =
+    operators.problem(node, version) ?? (node.domain === "" ? nodeProblem(node) : undefined);
   if (problem) throw invalid(`${describe(node)}: ${problem}`);
 }
 
@@ -99,8 +115,10 @@ function checkGraph(graph: Graph, visible: (name: string) => boolean, check: Nod
     // Until IR version 3 every initializer had to be an input as well.
     if (!defined.has(name)) define(name, "initializer");
   }
+  const inputs = new Set(graph.inputs.map(({ name }) => name));
   for (const { values } of graph.sparseInitializers) {
-    if (!defined.has(values.name)) define(values.name, "sparse initializer");
+    // An input may have its default here, as with dense initializers.
+    if (!inputs.delete(values.name)) define(values.name, "sparse initializer");
   }
   const madeLater = new Map<string, Node>();
   for (const node of graph.nodes) for (const name of node.outputs) madeLater.set(name, node);
@@ -153,6 +171,8 @@ function checkFunction(
   checkGraph(body, nothing, (node) => checkOperator(node, imports, functions, operators));
 }
 
+const MAX_CALL_DEPTH = 1024;
+
 /** A function may call others, but not, over any number of calls, itself. */
 function checkRecursion(functions: readonly FunctionDefinition[]): void {
   const byKey = new Map(functions.map((definition) => [functionKey(definition), definition]));
@@ -160,6 +180,12 @@ function checkRecursion(functions: readonly FunctionDefinition[]): void {
   const open = new Set<FunctionDefinition>();
   const visit = (definition: FunctionDefinition) => {
     if (done.has(definition)) return;
+    if (open.size === MAX_CALL_DEPTH) {
+      throw new OnnxError(
+        "limit_exceeded",
+        `functions call one another deeper than ${MAX_CALL_DEPTH}, down to "${definition.name}"`,
+      );
+    }
     if (open.has(definition)) throw invalid(`function "${definition.name}" calls itself`);
     open.add(definition);
     for (const key of calls(definition.nodes)) {

@@ -5,7 +5,7 @@
 import { intsAttribute } from "./attributes.ts";
 import { constantTensor } from "./constants.ts";
 import type { Scope, Use } from "./scope.ts";
-import { DataType } from "../onnx/data-type.ts";
+import { DataType, elementCount } from "../onnx/data-type.ts";
 import type { Node, Tensor } from "../onnx/model.ts";
 
 export interface WeightUse extends Use {
@@ -45,6 +45,7 @@ export function findWeights(root: Scope, filter: WeightFilter = {}): Weight[] {
   const weights: Weight[] = [];
   const add = (scope: Scope, name: string, tensor: Tensor, holder: Node | undefined): void => {
     if (!dataTypes.includes(tensor.dataType) || tensor.dims.length < minRank) return;
+    if (elementCount(tensor.dims) === 0) return;
     const { uses, isOutput } = readers(scope, name, tensor.dims.length);
     weights.push({ name, tensor, scope, holder, uses, isOutput });
   };

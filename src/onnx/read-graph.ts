@@ -35,7 +35,6 @@ export class GraphReader {
     if (depth > wire.limits.maxDepth) {
       throw reading.limit(`graphs are nested deeper than ${wire.limits.maxDepth}`, wire.position);
     }
-    wire.spend(COST.graph);
     this.#reading = reading;
     this.#depth = depth;
     this.#unknown = new UnknownFields(wire);
@@ -46,6 +45,7 @@ export class GraphReader {
     const reading = this.#reading;
     const graph = this.#graph;
     const { wire } = reading;
+    wire.spend(COST.graph);
     while (wire.next(end)) {
       switch (wire.field) {
         case 1:

@@ -97,6 +97,10 @@ function parseModel(reading: Reading): Model {
       case 14:
         model.metadata.push(reading.stringEntry(end));
         break;
+      case 20:
+        unknown.keep(end);
+        checkTraining(wire);
+        break;
       case 25:
         model.functions.push(readFunction(reading, wire.length(end)));
         break;
@@ -107,6 +111,19 @@ function parseModel(reading: Reading): Model {
   if (!graph) throw new OnnxError("not_onnx", "the file is no ONNX model: it has no graph");
   model.graph = graph.finish();
   return Object.assign(model, unknown.property);
+}
+
+/** TrainingInfoProto is kept as it is; here its bytes are read once, to see that they can be. */
+function checkTraining(wire: Wire): void {
+  const { position: end, tagStart } = wire;
+  const reading = new Reading(wire);
+  wire.position = tagStart;
+  wire.next(end);
+  const stop = wire.length(end);
+  while (wire.next(stop)) {
+    if (wire.field === 1 || wire.field === 2) new GraphReader(reading, 0).read(wire.length(stop));
+    else wire.skip(stop);
+  }
 }
 
 function readOpsetImport(reading: Reading, end: number): OpsetImport {

@@ -20,7 +20,6 @@ const HEADER_BYTES = 15;
 
 /** For each kind of message, the fields that hold messages in which tensors can be. */
 const CHILDREN: Record<MessageKind, Readonly<Record<number, MessageKind>>> = {
-  // TrainingInfoProto is kept as it is.
   model: { 7: "graph", 25: "function" },
   graph: { 1: "node", 5: "tensor", 15: "sparse" },
   function: { 7: "node", 11: "attribute" },

@@ -166,7 +166,14 @@ function delimited(number: number, payload: Uint8Array): Uint8Array {
 }
 
 function join(parts: Iterable<Uint8Array>): Uint8Array {
-  const all = [...parts];
+  const all: Uint8Array[] = [];
+  for (const part of parts) {
+    const last = all.at(-1);
+    // What follows on in the file is one piece: millions of fields of two bytes are not millions of views.
+    if (last?.buffer === part.buffer && last.byteOffset + last.length === part.byteOffset) {
+      all[all.length - 1] = new Uint8Array(part.buffer, last.byteOffset, last.length + part.length);
+    } else all.push(part);
+  }
   const joined = new Uint8Array(all.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of all) {

@@ -7,6 +7,7 @@
  * not count shared memory, so what is dropped is collected late.
  */
 import type { OrtFunctions } from "onnxruntime-web/ort-wasm-simd-threaded.mjs";
+import { countNodes, RunSteps } from "./run-steps.ts";
 import { DoesNotFitError } from "./runtime.ts";
 
 /** ONNX Runtime's log goes nowhere below "fatal": each error is in the message of what is thrown as well. */
@@ -19,13 +20,20 @@ export class OrtInstance {
   readonly memory: WebAssembly.Memory;
   /** Cap of the memory; lowering it below what is there only forbids growth. */
   maxHeapBytes: number;
+  readonly #steps: RunSteps;
   /** A growth was refused since the last `refusal`. */
   #refused = false;
   /** The C++ side was left in an unknown state. */
   broken = false;
 
-  private constructor(ort: OrtFunctions, memory: WebAssembly.Memory, maxHeapBytes: number) {
+  private constructor(
+    ort: OrtFunctions,
+    memory: WebAssembly.Memory,
+    maxHeapBytes: number,
+    steps: RunSteps,
+  ) {
     this.ort = ort;
+    this.#steps = steps;
     this.memory = memory;
     this.maxHeapBytes = maxHeapBytes;
     this.#capMemory();
@@ -35,10 +43,12 @@ export class OrtInstance {
   static async create(wasm: WebAssembly.Module, maxHeapBytes: number): Promise<OrtInstance> {
     const glue = await loadGlue();
     let memory: WebAssembly.Memory | undefined;
+    const steps = new RunSteps();
     const ort = await new Promise<OrtFunctions>((resolve, reject) => {
       glue({
         numThreads: 1,
         instantiateWasm(imports, done) {
+          countNodes(imports, () => steps.add());
           memory = Object.values(imports["a"] ?? {}).find(
             (value) => value instanceof WebAssembly.Memory,
           );
@@ -47,7 +57,7 @@ export class OrtInstance {
       }).then(resolve, reject);
     });
     if (!memory) throw new Error("runtime: ONNX Runtime's module imports no memory");
-    const instance = new OrtInstance(ort, memory, maxHeapBytes);
+    const instance = new OrtInstance(ort, memory, maxHeapBytes, steps);
     instance.call("start", () => ort._OrtInit(1, LOG_FATAL));
     return instance;
   }
@@ -80,6 +90,7 @@ export class OrtInstance {
   call(doing: string, status: () => number): void {
     let code: number;
     this.#refused = false;
+    this.#steps.begin(doing === "run");
     try {
       code = status();
     } catch (thrown) {
@@ -103,7 +114,8 @@ export class OrtInstance {
   }
 
   #failure(doing: string, message: string): Error {
-    if (this.#refused || message.includes("bad_alloc")) {
+    // Of a tensor beyond 4 GiB, already the size does not fit.
+    if (this.#refused || /bad_alloc|SafeIntOnOverflow/.test(message)) {
       const mebibytes = Math.round(this.maxHeapBytes / 1024 / 1024);
       return new DoesNotFitError(
         `the model does not fit the isolate: to ${doing} it, ONNX Runtime needs more than the ${mebibytes} MiB that it has here`,

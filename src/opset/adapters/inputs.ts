@@ -78,6 +78,7 @@ export async function splitToAttribute(lift: NodeLift): Promise<void> {
   if (!sizes) return;
   const split = await lift.constant(sizes);
   if (!split) lift.refuse("its split sizes are computed at run time");
+  if (!split.every(Number.isSafeInteger)) lift.refuse("its split sizes are no whole numbers");
   lift.node.inputs.length = 1;
   lift.set({ name: "split", type: "ints", value: split.map(BigInt) });
 }

@@ -78,7 +78,8 @@ export function nodePrecision(
   const signature = types.signature(node);
   if (!signature) return stayFloat(node, NO_SCHEMA);
   const counts = variableCounts(node, signature);
-  const stay = node.domain === "com.microsoft" ? STAY_FLOAT[node.opType] : undefined;
+  const mayStay = node.domain === "com.microsoft" && Object.hasOwn(STAY_FLOAT, node.opType);
+  const stay = mayStay ? STAY_FLOAT[node.opType] : undefined;
   const precisionOf = (formal: Formal | undefined): Precision =>
     formal?.variable !== undefined && signature.half.has(formal.variable) ? "half" : "float";
   return {

@@ -28,7 +28,7 @@ const found = new Map<string, Signature | undefined>();
  * operators, unknown domains, deprecated versions).
  */
 export function signatureOf(domain: string, opType: string, opset: number): Signature | undefined {
-  const operators = SIGNATURE_TABLE[domain];
+  const operators = Object.hasOwn(SIGNATURE_TABLE, domain) ? SIGNATURE_TABLE[domain] : undefined;
   if (!operators || !Object.hasOwn(operators, opType)) return undefined;
   const key = `${domain}:${opType}:${opset}`;
   if (!found.has(key)) found.set(key, parseVersion(operators[opType] ?? "", opset));

@@ -72,6 +72,7 @@ const MESSAGES: Readonly<Record<string, [number[], number[], number[]]>> = {
   "metadata of a node": [[7, 1], text(4, "Relu"), chunk(9, [])],
   "unknown fields between known ones": [[7, 13], [], [...text(1, ""), ...int(900, 1)]],
   "dimensions of a value": [[7, 13, 2, 1, 2], [], chunk(1, [])],
+  "pieces of a graph": [[], [], chunk(7, [])],
   functions: [[], [], chunk(25, [])],
   "inputs of a function": [[25], [], text(4, "")],
   opsets: [[], [], chunk(8, [])],
@@ -115,10 +116,10 @@ describe("a million of one thing that costs little is read", () => {
   }
 
   it("a graph in pieces, each with an unknown field", { timeout: SECONDS }, async () => {
-    const piece = int(900, 7);
-    const bytes = joined([GOOD, times(chunk(7, piece), 300_000)]);
+    const piece = chunk(900, [...times([7], 300)]);
+    const bytes = joined([GOOD, times(chunk(7, piece), 40_000)]);
     const { graph } = await read(new MemorySource(bytes));
-    expect(graph.unknown?.length).toBe(300_000 * piece.length);
+    expect(graph.unknown?.length).toBe(40_000 * piece.length);
   });
 });
 

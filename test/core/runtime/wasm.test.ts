@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { makeInt } from "../../../src/graph/attributes.ts";
-import { makeNode } from "../../../src/graph/build.ts";
+import { makeNode, makeTensor } from "../../../src/graph/build.ts";
 import { DataType } from "../../../src/onnx/data-type.ts";
+import { emptyGraph } from "../../../src/onnx/read-graph.ts";
 import { modelBytes } from "../../../src/onnx/write-model.ts";
 import { externalize } from "../../../src/runtime/externalize.ts";
 import { nodeRuntime } from "../../../src/runtime/node.ts";
@@ -194,6 +195,23 @@ describe("wasm runtime", () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  it("ends a Loop that does not end, and runs the next model", async () => {
+    const body = { ...emptyGraph(), name: "body" };
+    body.nodes = [makeNode("Abs", ["s"], ["t"]), makeNode("Identity", ["c"], ["d"])];
+    body.inputs = [valueInfo("i", 7, []), valueInfo("c", 9, []), valueInfo("s", 1)];
+    body.outputs = [valueInfo("d", 9, []), valueInfo("t", 1)];
+    const loop = makeNode("Loop", ["", "on", "x"], ["y"]);
+    loop.attributes.push({ name: "body", type: "graph", value: body });
+    const on = makeTensor("on", DataType.bool, [], Uint8Array.of(1));
+    const endless = model([loop], [valueInfo("x", 1, [1])], [valueInfo("y", 1, [1])], [on]);
+    const session = await runtime.load(await modelBytes(endless));
+    await expect(session.run({ x: float32([1], [1]) })).rejects.toThrow("does a Loop not end?");
+    await session.release();
+    const next = await runtime.load(await identity(1, [1]));
+    expect((await next.run({ x: float32([1], [1]) }))["y"]?.dims).toEqual([1]);
+    await next.release();
   });
 
   it("holds a real model of 10.8 MB in 24 MiB", async () => {

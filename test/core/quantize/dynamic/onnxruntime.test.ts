@@ -8,7 +8,7 @@ import type { Model } from "../../../../src/onnx/model.ts";
 import { readModel } from "../../../../src/onnx/read-model.ts";
 import { MemorySource } from "../../../../src/onnx/source.ts";
 import { modelBytes } from "../../../../src/onnx/write-model.ts";
-import { MAX_IR, MAX_OPSET, operatorKnown } from "../../../../src/opset/operators.ts";
+import { OPERATORS } from "../../../../src/compress/operator-table.ts";
 import { type DynamicOptions, quantizeDynamic } from "../../../../src/quantize/dynamic.ts";
 import { fingerprint } from "./fingerprint.ts";
 
@@ -21,13 +21,6 @@ interface Case {
 const folder = "test/goldens/dynamic/";
 const cases = JSON.parse(readFileSync(`${folder}cases.json`, "utf8")) as Case[];
 const arena = await Arena.create(await kernelModule(), 24 << 20);
-
-const operators = {
-  maxOpset: MAX_OPSET,
-  maxIrVersion: MAX_IR,
-  problem: (domain: string, opType: string, version: number) =>
-    operatorKnown(domain, opType, version) ? undefined : "unknown",
-};
 
 const golden = (name: string) => new Uint8Array(readFileSync(folder + name));
 const parse = (bytes: Uint8Array) => readModel(new MemorySource(bytes));
@@ -74,7 +67,7 @@ describe("the graph, weights, scales and zero points are onnxruntime's", () => {
 
     const bytes = await modelBytes(model);
     const written = await parse(bytes);
-    checkModel(written, operators);
+    checkModel(written, OPERATORS);
     expect(await fingerprint(written.graph)).toEqual(await fingerprint(theirs.graph));
     const [mine, reference] = [await outputsOf(bytes), await outputsOf(golden(target))];
     expect(mine).toEqual(reference);

@@ -10,7 +10,7 @@ import type { Model } from "../../../../src/onnx/model.ts";
 import { readModel } from "../../../../src/onnx/read-model.ts";
 import { MemorySource } from "../../../../src/onnx/source.ts";
 import { modelBytes } from "../../../../src/onnx/write-model.ts";
-import { MAX_IR, MAX_OPSET, operatorKnown } from "../../../../src/opset/operators.ts";
+import { OPERATORS } from "../../../../src/compress/operator-table.ts";
 import {
   quantizeWeightOnly,
   type WeightOnlyOptions,
@@ -25,13 +25,6 @@ const wasm = await nodeRuntime();
 export const newArena = async (maxBytes = 24 << 20): Promise<Arena> =>
   await Arena.create(await kernelModule(), maxBytes);
 const arena = await newArena();
-
-const operators = {
-  maxOpset: MAX_OPSET,
-  maxIrVersion: MAX_IR,
-  problem: (domain: string, opType: string, version: number) =>
-    operatorKnown(domain, opType, version) ? undefined : "unknown",
-};
 
 export interface Quantized {
   /** As written and read again. */
@@ -50,7 +43,7 @@ export async function quantized(
   const report = await quantizeWeightOnly(model, options, scratch);
   const bytes = await modelBytes(model);
   const written = await readModel(new MemorySource(bytes));
-  checkModel(written, operators);
+  checkModel(written, OPERATORS);
   return { model: written, bytes, report };
 }
 
