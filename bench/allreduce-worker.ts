@@ -4,7 +4,8 @@ import { codecNamed } from "../src/collectives/codecs/named.ts";
 import type { CodecName } from "../src/collectives/codecs/codec.ts";
 import type { Collective } from "../src/collectives/collective.ts";
 import { createCollective } from "../src/collectives/create.ts";
-import { type LinkStub, RpcTransport } from "../src/jobs/training/rpc-transport.ts";
+import type { LinkStub } from "../src/jobs/training/rpc-link.ts";
+import { RpcTransport } from "../src/jobs/training/rpc-transport.ts";
 import { Arena } from "../src/kernels/arena.ts";
 import kernelModule from "../src/kernels/kernels.wasm";
 

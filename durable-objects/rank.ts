@@ -19,7 +19,8 @@ import type {
 } from "../src/jobs/training/rank-protocol.ts";
 import type { RankRun } from "../src/jobs/training/rank-run.ts";
 import { forgetRunners } from "../src/jobs/training/rank-runners.ts";
-import { type LinkStub, RpcTransport } from "../src/jobs/training/rpc-transport.ts";
+import type { LinkStub } from "../src/jobs/training/rpc-link.ts";
+import { RpcTransport } from "../src/jobs/training/rpc-transport.ts";
 
 /** One alarm works no longer than this, far from the limits of CPU and wall time. */
 const SLICE_MS = 10_000;

@@ -1,5 +1,5 @@
 /** @file All have come: ⌈log2 N⌉ rounds of empty messages to ranks at distance 1, 2, 4, … (Hensgen et al. 1988). */
-import type { Step } from "./group.ts";
+import type { Step } from "./step.ts";
 
 export async function barrier(step: Step): Promise<void> {
   const { rank, worldSize } = step.group;

@@ -1,7 +1,7 @@
 /** @file One rank's vector to all, down a binary tree, chunk after chunk: twice the vector a rank at most. */
 import { decodeChunk } from "./codecs/chunk.ts";
 import { none } from "./codecs/none.ts";
-import type { Step } from "./group.ts";
+import type { Step } from "./step.ts";
 
 /** The root's rank is turned to 0; rank v's children are 2v+1 and 2v+2. */
 export async function broadcast(step: Step, vector: Float32Array, root: number): Promise<void> {

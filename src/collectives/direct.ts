@@ -6,7 +6,7 @@ import { decodeChunk, sumChunk } from "./codecs/chunk.ts";
 import type { Codec } from "./codecs/codec.ts";
 import { none } from "./codecs/none.ts";
 import type { EncodingOptions, ReduceOptions, Segment } from "./collective.ts";
-import type { Step } from "./group.ts";
+import type { Step } from "./step.ts";
 
 export async function reduceScatter(
   step: Step,

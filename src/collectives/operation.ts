@@ -1,6 +1,9 @@
 /** @file One operation on one rank: the messages that came for it, and who still owes one. */
 import { type Message, PeerError } from "./transport.ts";
 
+/** Of the transport. */
+export const CHANNEL = "collective";
+
 /** A message that is the algorithm's until it calls `release`, which frees it and lets its sender send another. */
 export interface Received {
   /** For use at once: what is lent may be withdrawn. */

@@ -7,7 +7,7 @@
 import { decodeChunk, sumChunk } from "./codecs/chunk.ts";
 import { none } from "./codecs/none.ts";
 import type { EncodingOptions, ReduceOptions, Segment } from "./collective.ts";
-import type { Step } from "./group.ts";
+import type { Step } from "./step.ts";
 import { Queue } from "./queue.ts";
 
 type Phase = "reduce" | "gather";

@@ -1,38 +1,14 @@
-/**
- * @file Ranks that are Durable Objects: each opens one link to every other by RPC and keeps it for a generation.
- *
- * A link ends with the object that gave it, so a restarted peer cannot be reached through an old one, and it tells the
- * object that gave it when its holder dies. Hundreds of messages a step are one request.
- *
- * Objects of one class often share an isolate. Then a payload need not cross: the message carries its number, and the
- * peer reads it where it is. A loan is held weakly, so that the memory of a rank that died is not kept.
- */
-import { RpcTarget } from "cloudflare:workers";
+/** @file Ranks that are Durable Objects: each opens one link to every other by RPC and keeps it for a generation. */
+import type { RpcTarget } from "cloudflare:workers";
 import {
   type Message,
   type MessageHandler,
   PeerError,
-  type PeerFault,
   type Transport,
 } from "../../collectives/transport.ts";
-
-/** The number of a payload that stays where it is, in the memory of an isolate that both ranks live in. */
-type Loan = number;
-
-/** A link as its holder sees it. */
-export interface LinkStub extends Disposable {
-  take(
-    channel: string,
-    sequence: number,
-    phase: string,
-    offset: number,
-    length: number,
-    payload: Uint8Array | Loan,
-  ): Promise<void>;
-  /** Which isolate the peer lives in. */
-  isolate(): Promise<string>;
-  leave(): Promise<void>;
-}
+import { isolate, Lent } from "./loans.ts";
+import { peerError } from "./peer-error.ts";
+import { Link, type LinkStub } from "./rpc-link.ts";
 
 export interface RpcTransportOptions {
   readonly rank: number;
@@ -198,115 +174,4 @@ export class RpcTransport implements Transport {
 interface Call {
   readonly reject: (error: PeerError) => void;
   readonly loan: Lent | undefined;
-}
-
-let token: string | undefined;
-
-/** A name for the isolate that this module was loaded into. */
-function isolate(): string {
-  return (token ??= crypto.randomUUID());
-}
-
-const loans = new Map<Loan, WeakRef<Uint8Array<ArrayBuffer>>>();
-let loansGiven = 0;
-
-/** A payload on loan, until `end`; its lender holds it. */
-class Lent {
-  readonly number: Loan;
-  readonly payload: Uint8Array<ArrayBuffer>;
-
-  constructor(payload: Uint8Array<ArrayBuffer>) {
-    this.number = ++loansGiven;
-    this.payload = payload;
-    loans.set(this.number, new WeakRef(payload));
-  }
-
-  end(): void {
-    loans.delete(this.number);
-  }
-}
-
-/** @throws PeerError `lost` when the lender has given up or is gone */
-function borrow(number: Loan, from: number): Uint8Array<ArrayBuffer> {
-  const payload = loans.get(number)?.deref();
-  if (payload) return payload;
-  throw new PeerError("lost", from, `transport: rank ${from} has withdrawn what it lent`);
-}
-
-class Link extends RpcTarget {
-  readonly #from: number;
-  readonly #receive: (message: Message) => Promise<void>;
-  readonly #onLeave: () => void;
-  readonly #onEnd: () => void;
-
-  constructor(
-    from: number,
-    receive: (message: Message) => Promise<void>,
-    onLeave: () => void,
-    onEnd: () => void,
-  ) {
-    super();
-    this.#from = from;
-    this.#receive = receive;
-    this.#onLeave = onLeave;
-    this.#onEnd = onEnd;
-  }
-
-  async take(
-    channel: string,
-    sequence: number,
-    phase: string,
-    offset: number,
-    length: number,
-    payload: Uint8Array<ArrayBuffer> | Loan,
-  ): Promise<void> {
-    const from = this.#from;
-    const place = { channel, sequence, phase, from, offset, length };
-    if (typeof payload !== "number") return await this.#receive({ ...place, payload });
-    await this.#receive({
-      ...place,
-      lent: true,
-      get payload() {
-        return borrow(payload, from);
-      },
-    });
-  }
-
-  isolate(): string {
-    return isolate();
-  }
-
-  leave(): void {
-    this.#onLeave();
-  }
-
-  /** Called when the holder has let go of the link, or has died. */
-  [Symbol.dispose](): void {
-    this.#onEnd();
-  }
-}
-
-const FAULTS: readonly PeerFault[] = ["silent", "lost", "stale", "closed"];
-
-interface RemoteError {
-  readonly name?: unknown;
-  readonly message?: unknown;
-  readonly remote?: unknown;
-  readonly durableObjectReset?: unknown;
-  readonly fault?: unknown;
-  readonly peer?: unknown;
-}
-
-/** A peer's own account where it gives one; what a peer calls a mistake stays one; anything else is its loss. */
-function peerError(error: unknown, peer: number): Error {
-  const { name, message, remote, durableObjectReset, fault, peer: blamed } = error as RemoteError;
-  const known = FAULTS.find((candidate) => candidate === fault);
-  if (known && typeof blamed === "number") {
-    return new PeerError(known, blamed, String(message), { cause: error });
-  }
-  const mistaken = name === "RangeError" || name === "TypeError";
-  if (remote === true && durableObjectReset !== true && mistaken) return error as Error;
-  return new PeerError("lost", peer, `transport: rank ${peer} is lost: ${String(message)}`, {
-    cause: error,
-  });
 }

@@ -9,26 +9,20 @@
  * Checkpoints: pushes of steps beyond the next checkpoint wait (their senders with them) until this rank has
  * taken its own, so that each shard then holds exactly so many steps of every rank.
  */
-import type { Codec } from "../../collectives/codecs/codec.ts";
 import { free } from "../../collectives/operation.ts";
 import { chunksOf, segmentOf } from "../../collectives/segments.ts";
-import {
-  type Clock,
-  type Message,
-  PeerError,
-  type Transport,
-  systemClock,
-} from "../../collectives/transport.ts";
+import { type Clock, type Message, PeerError, systemClock } from "../../collectives/transport.ts";
 import type { Replica } from "../replica.ts";
 import { Condition } from "./condition.ts";
-import { GradientEncoding } from "./gradient-encoding.ts";
 import { ParameterShard } from "./parameter-shard.ts";
-import type { TrainerOptions } from "./trainer.ts";
+import {
+  CHUNK_ELEMENTS,
+  type Phase,
+  ShardChannel,
+  type ShardChannelOptions,
+} from "./shard-channel.ts";
 
-export interface ShardServerOptions extends TrainerOptions {
-  transport: Transport;
-  /** How gradients cross the network; a lossy one needs the arena. Default: as float32. Parameters and buffers always do. */
-  codec?: Codec | undefined;
+export interface ShardServerOptions extends ShardChannelOptions {
   /** No rank starts a step that is more than so many ahead of the slowest rank's. */
   maxStaleness: number;
   /** Steps between two checkpoints; all ranks wait for one another there. */
@@ -38,12 +32,7 @@ export interface ShardServerOptions extends TrainerOptions {
   clock?: Clock | undefined;
 }
 
-const CHANNEL = "async";
 const DEADLINE_MS = 60_000;
-/** Elements in a message: 1 MiB of float32. */
-const CHUNK_ELEMENTS = 262_144;
-
-type Phase = "pull" | "collect" | "shard" | "push" | "pass" | "leave";
 
 /** Other ranks' shards on their way to this one. */
 interface Fetching {
@@ -56,23 +45,21 @@ interface Fetching {
 export class ShardServer {
   readonly shard: ParameterShard;
   readonly #replica: Replica;
-  readonly #transport: Transport;
+  readonly #channel: ShardChannel;
   readonly #maxStaleness: number;
   readonly #condition: Condition;
   readonly #peers: readonly number[];
   /** By rank: the step of the last pull that is, or will be, answered. */
   readonly #answered = new Map<number, number>();
   readonly #left = new Set<number>();
-  readonly #encoding: GradientEncoding;
   #limit = 0;
   #fetching: Fetching | undefined;
 
   constructor(options: ShardServerOptions) {
     const { replica, transport, clock = systemClock, deadlineMs = DEADLINE_MS } = options;
     this.shard = new ParameterShard(options);
-    this.#encoding = new GradientEncoding(options);
     this.#replica = replica;
-    this.#transport = transport;
+    this.#channel = new ShardChannel(options, (message) => this.#receive(message));
     this.#maxStaleness = options.maxStaleness;
     this.#peers = Array.from(
       { length: replica.worldSize - 1 },
@@ -87,7 +74,6 @@ export class ShardServer {
       },
     });
     transport.onFailure((error) => this.#condition.fail(error));
-    transport.onMessage(CHANNEL, (message) => this.#receive(message));
   }
 
   /** Lets in the gradients of steps before `limit`, which waited until now. */
@@ -122,7 +108,7 @@ export class ShardServer {
     const { step } = this.#replica;
     this.admit(Infinity);
     await this.#condition.watched(this.#fetch("collect", step, 0));
-    const leaving = this.#peers.map((to) => this.#send(to, "leave", step, 0));
+    const leaving = this.#peers.map((to) => this.#channel.send(to, "leave", step, 0));
     const others = this.#condition.until(() => this.#left.size === this.#peers.length);
     await this.#condition.watched(Promise.all([...leaving, others]));
   }
@@ -136,7 +122,7 @@ export class ShardServer {
       elementsLeft: vector.length - values.length,
     };
     this.#fetching = fetching;
-    const asked = this.#peers.map((to) => this.#send(to, phase, step, 0));
+    const asked = this.#peers.map((to) => this.#channel.send(to, phase, step, 0));
     const own = this.#condition
       .until(() => this.shard.slowest >= step - behind)
       .then(() => vector.set(this.shard.giving(rank), range.start));
@@ -151,7 +137,7 @@ export class ShardServer {
     const segment = segmentOf(vector.length, to, worldSize);
     const staleness = this.shard.staleness(rank);
     if (!gradient || segment.end === segment.start) {
-      await (to === rank ? this.#takePass(rank, step) : this.#send(to, "pass", step, 0));
+      await (to === rank ? this.#takePass(rank, step) : this.#channel.send(to, "pass", step, 0));
       return staleness;
     }
     const behind = Math.min(Math.max(layout.parameters, segment.start), segment.end);
@@ -164,7 +150,7 @@ export class ShardServer {
       const values = gradient.subarray(start, end);
       await (to === rank
         ? this.#takeChunk(rank, step, start, values)
-        : this.#send(to, "push", step, start, values));
+        : this.#channel.send(to, "push", step, start, values));
     }
     return staleness;
   }
@@ -181,12 +167,7 @@ export class ShardServer {
         this.#takeShard(from, sequence, offset, new Float32Array(payload.buffer, 0, length));
         return free(message);
       case "push":
-        await this.#takeChunk(
-          from,
-          sequence,
-          offset,
-          this.#encoding.decode(offset, length, payload),
-        );
+        await this.#takeChunk(from, sequence, offset, this.#channel.gradient(message));
         return free(message);
       case "pass":
         return this.#takePass(from, sequence);
@@ -206,7 +187,13 @@ export class ShardServer {
       const { start: first } = this.shard.range;
       // a gradient that comes in between two chunks is in the second alone
       for (const { start, end } of chunksOf(this.shard.range, CHUNK_ELEMENTS)) {
-        await this.#send(to, "shard", step, start, values.subarray(start - first, end - first));
+        await this.#channel.send(
+          to,
+          "shard",
+          step,
+          start,
+          values.subarray(start - first, end - first),
+        );
       }
     };
     answer().catch((error: unknown) =>
@@ -245,32 +232,6 @@ export class ShardServer {
         this.#condition.signal();
       } else await this.#condition.change();
     }
-  }
-
-  #send(
-    to: number,
-    phase: Phase,
-    step: number,
-    offset: number,
-    values: Float32Array = new Float32Array(0),
-  ): Promise<void> {
-    const payload =
-      phase === "push"
-        ? this.#encoding.encode(offset, values)
-        : new Uint8Array(new Float32Array(values).buffer);
-    const message: Message = {
-      channel: CHANNEL,
-      sequence: step,
-      phase,
-      from: this.#replica.rank,
-      offset,
-      length: values.length,
-      payload,
-    };
-    const sent = this.#transport.send(to, message);
-    // the transport has copied it by now
-    free(message);
-    return sent;
   }
 
   #slowestPeer(): number {

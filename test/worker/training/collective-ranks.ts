@@ -2,7 +2,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Collective } from "../../../src/collectives/collective.ts";
 import { createCollective } from "../../../src/collectives/create.ts";
-import { type LinkStub, RpcTransport } from "../../../src/jobs/training/rpc-transport.ts";
+import type { LinkStub } from "../../../src/jobs/training/rpc-link.ts";
+import { RpcTransport } from "../../../src/jobs/training/rpc-transport.ts";
 import { Arena } from "../../../src/kernels/arena.ts";
 import kernelModule from "../../../src/kernels/kernels.wasm";
 
