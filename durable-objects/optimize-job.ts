@@ -9,14 +9,18 @@ import { JobLedger, nowSeconds, RETRY_MS } from "../src/jobs/job-ledger.ts";
 import { isOver } from "../src/jobs/job-view.ts";
 import { findJob, jobObject, type JobObject } from "../src/jobs/jobs.ts";
 import type { OptimizeObject } from "../src/jobs/recipes/optimize-object.ts";
+import { missedGoal, type SearchReport } from "../src/jobs/recipes/search-order.ts";
 import {
   newOptimizeView,
   type OptimizeOrder,
+  type OptimizeResult,
   type OptimizeView,
+  type StepAt,
   stepJobId,
   type StepProgress,
   type StepResult,
 } from "../src/jobs/recipes/recipe.ts";
+import { withStep } from "../src/jobs/recipes/step-progress.ts";
 import { purgeObject } from "../src/jobs/purge-object.ts";
 import { ApiError, type Problem, problemOf } from "../src/problem/api-error.ts";
 
@@ -73,7 +77,7 @@ export class OptimizeJob
     return { canceled: true, view: canceled };
   }
 
-  async beginStep(index: number, job: string): Promise<boolean> {
+  async beginStep({ index, step: { op }, of }: StepAt, job: string): Promise<boolean> {
     if (!this.#hear()) return false;
     const { view } = this.#ledger.current();
     if (view.state === "queued") {
@@ -81,7 +85,9 @@ export class OptimizeJob
     }
     if (!(await this.#record(index))) {
       await this.ctx.storage.put<StepRecord>(`step/${index}`, { startedAt: Date.now() });
-      this.#tell(index, { state: "running", job_id: job, doing: "waiting" });
+      // The steps of a search come one by one.
+      const begun = { op, ...(of === undefined ? {} : { of }) };
+      this.#tell(index, { ...begun, state: "running", job_id: job, fraction: 0, doing: "waiting" });
     }
     return !isOver(this.#ledger.current().view.state);
   }
@@ -111,6 +117,10 @@ export class OptimizeJob
     return true;
   }
 
+  async refuseStep(index: number, { detail }: Problem): Promise<void> {
+    if (this.#hear()) this.#tell(index, { state: "failed", fraction: 1, doing: detail });
+  }
+
   async failStep(index: number, problem: Problem): Promise<void> {
     if (!this.#hear()) return;
     const { progress } = this.#ledger.current().view;
@@ -125,9 +135,32 @@ export class OptimizeJob
 
   async succeed(): Promise<void> {
     if (!this.#hear()) return;
+    await this.#succeedWith([...this.#ledger.current().order.steps.keys()]);
+  }
+
+  async endSearch(search: SearchReport, steps: readonly number[]): Promise<void> {
+    if (!this.#hear()) return;
+    if (search.best !== null) return await this.#succeedWith(steps, { search });
+    const error = { ...problemOf(missedGoal(search)), report: { search } };
+    await this.#ledger.end({ state: "failed", error });
+    await this.#tellHook();
+  }
+
+  async stillGoesOn(): Promise<boolean> {
+    return this.#hear();
+  }
+
+  async resultModel(): Promise<string | undefined> {
+    return this.#ledger.load()?.view.result?.model_id;
+  }
+
+  async #succeedWith(
+    indexes: readonly number[],
+    found: Pick<OptimizeResult, "search"> = {},
+  ): Promise<void> {
     const { order, view } = this.#ledger.current();
     const steps: StepResult[] = [];
-    for (let index = 0; index < order.steps.length; index++) {
+    for (const index of indexes) {
       const result = (await this.#record(index))?.result;
       if (!result) throw new Error(`recipes: step ${index} of ${order.id} has no result`);
       steps.push(result);
@@ -138,10 +171,11 @@ export class OptimizeJob
     const lineage = [...new Set([order.modelId, ...steps.map((step) => step.model_id)])];
     const ratio = order.bytes / bytes;
     const links = await linksOf(this.env, order, model_id);
+    const result = { model_id, bytes_before: order.bytes, bytes, ratio, steps, lineage };
     await this.#ledger.end({
       state: "succeeded",
       progress: { ...view.progress, fraction: 1, doing: "done" },
-      result: { model_id, bytes_before: order.bytes, bytes, ratio, steps, lineage, ...links },
+      result: { ...result, ...found, ...links },
     });
     await this.#tellHook();
   }
@@ -230,12 +264,7 @@ export class OptimizeJob
   }
 
   #tell(index: number, change: Partial<StepProgress>): void {
-    const { progress } = this.#ledger.current().view;
-    const steps = progress.steps.map((step, each) =>
-      each === index ? { ...step, ...change } : step,
-    );
-    const fraction = steps.reduce((sum, step) => sum + step.fraction, 0) / steps.length;
-    const { op, doing } = steps[index] ?? { op: "step", doing: "" };
-    this.#ledger.progress({ fraction, doing: `${op}: ${doing}`, steps });
+    const { order, view } = this.#ledger.current();
+    this.#ledger.progress(withStep(order, view.progress, index, change));
   }
 }

@@ -5,7 +5,7 @@ import { decodeSamples } from "../verify/samples.ts";
 import { inspectModel } from "./inspect-model.ts";
 
 /** Beside ONNX Runtime's heap, which is kept, and the bytes that come and go: together the isolate stays below 96 MB. */
-const ARENA_BYTES = 12 << 20;
+export const ARENA_BYTES = 12 << 20;
 
 export interface CompressionOptions {
   /** An .npz of inputs to verify with. */

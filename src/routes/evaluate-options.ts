@@ -24,7 +24,7 @@ const { inputs, label } = TrainingRequest.shape;
 export const MetricKey = z
   .string()
   .regex(METRIC_PATTERN, `must be accuracy, top_K_accuracy, ${LOSSES.join(", ")}`);
-const MetricName = MetricKey.transform((metric) => metric as Metric).openapi({
+export const MetricName = MetricKey.transform((metric) => metric as Metric).openapi({
   type: "string",
   pattern: METRIC_PATTERN.source,
   example: "accuracy",

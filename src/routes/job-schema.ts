@@ -5,6 +5,7 @@ import { MEASUREMENTS } from "../jobs/measure/measurement.ts";
 import { RECIPE_OPS, STEP_STATES } from "../jobs/recipes/recipe.ts";
 import { RESULTS } from "../runner/results.ts";
 import { CompressionOperation, ReportSummary } from "./report-schema.ts";
+import { SearchReport } from "./search-goal.ts";
 import { ProblemSchema, Timestamp } from "./schemas.ts";
 
 export const JobState = z.enum(JOB_STATES);
@@ -154,6 +155,7 @@ const OptimizeJob = z
           job_id: z.string().nullable(),
           fraction,
           doing: z.string(),
+          of: z.string().optional().openapi({ description: "Of a search: what it tries." }),
         }),
       ),
     }),
@@ -165,6 +167,9 @@ const OptimizeJob = z
         bytes: z.number().int(),
         ratio: z.number(),
         steps: z.array(StepResult),
+        search: SearchReport.optional().openapi({
+          description: "Of a goal: all that was tried, and the trade-off curve.",
+        }),
         lineage: z
           .array(z.string())
           .openapi({ description: "Models, from the one it began with to the result." }),

@@ -1,9 +1,17 @@
 /** @file /v1/models/{id}/optimize: a recipe on a stored model, as one job; or only its plan. */
 import { createRoute, z } from "@hono/zod-openapi";
-import { orderOptimization, planOptimization } from "../jobs/recipes/order-optimization.ts";
+import {
+  bytesOf,
+  checkGoal,
+  orderOptimization,
+  orderSearch,
+  planOptimization,
+} from "../jobs/recipes/order-optimization.ts";
+import { planSearch } from "../jobs/recipes/plan-search.ts";
 import { RECIPE_OPS, type RecipeStep } from "../jobs/recipes/recipe.ts";
 import { ApiError, problemOf } from "../problem/api-error.ts";
 import { sha256Hex } from "../store/id.ts";
+import type { StoredModel } from "../store/models.ts";
 import { jsonBody } from "./body.ts";
 import { type AppContext, createRouter, documentBody } from "./context.ts";
 import { idempotent } from "./idempotency.ts";
@@ -17,6 +25,7 @@ import {
   requireRecipe,
   requireSteps,
 } from "./recipe-steps.ts";
+import { requireGoal, SearchGoal, SearchPlan } from "./search-goal.ts";
 import { idParam, problems, ProblemSchema, json } from "./schemas.ts";
 import { invalidRequest } from "./validation.ts";
 
@@ -24,6 +33,11 @@ const OptimizeRequest = z
   .strictObject({
     steps: RecipeSteps.optional(),
     recipe: RecipeReference.optional(),
+    goal: SearchGoal.optional().openapi({
+      description:
+        "Tries the methods that fit, and leaves out the nodes that cost most; the result is the smallest (or " +
+        "fastest) model within the drop, and all that was tried.",
+    }),
     name: z
       .string()
       .min(1)
@@ -34,8 +48,12 @@ const OptimizeRequest = z
       description: "Only says what would be done, and what would be refused.",
     }),
   })
-  .openapi("OptimizeRequest", { description: "Either `steps` or `recipe`." });
-const Fields = z.strictObject({ ...OptimizeRequest.shape, steps: z.unknown().optional() });
+  .openapi("OptimizeRequest", { description: "One of `steps`, `recipe` and `goal`." });
+const Fields = z.strictObject({
+  ...OptimizeRequest.shape,
+  steps: z.unknown().optional(),
+  goal: z.unknown().optional(),
+});
 
 const Plan = z
   .object({
@@ -54,6 +72,7 @@ const Plan = z
         refusal: z.union([ProblemSchema, z.null()]),
       }),
     ),
+    search: SearchPlan.optional().openapi({ description: "Of a goal." }),
   })
   .openapi("OptimizationPlan");
 
@@ -67,7 +86,8 @@ const optimizeRoute = createRoute({
   description:
     "One job for all steps: each step is a job of its own, on the model that the step before made. A step that was " +
     "done before on the same bytes with the same options is not done again. A step that fails ends the recipe, and " +
-    "the error names it. With `dry_run` the answer is the plan, and nothing is stored.",
+    "the error names it. With `goal` the steps are found by searching. With `dry_run` the answer is the plan, and " +
+    "nothing is stored.",
   request: {
     params: idParam("model", "model_4k2v9x"),
     query: z.strictObject({ dry_run: z.enum(["true", "false"]).optional() }),
@@ -87,17 +107,17 @@ export const optimize = createRouter().openapi(optimizeRoute, async (c) => {
   const { text, value } = await jsonBody(c);
   const given = Fields.safeParse(value);
   if (!given.success) throw invalidRequest(given.error.issues, "json", Object.keys(Fields.shape));
-  const { steps, recipe, name = null, dry_run: dryRun } = given.data;
-  if ((steps === undefined) === (recipe === undefined)) {
-    const message = "give either steps or recipe";
+  const { steps, recipe, goal, name = null, dry_run: asked } = given.data;
+  if ([steps, recipe, goal].filter((each) => each !== undefined).length !== 1) {
+    const message = "give one of steps, recipe and goal";
     throw new ApiError("invalid_request", `body: ${message}`, {
       errors: [{ path: "steps", message }],
     });
   }
   const model = await requireModel(c, c.req.valid("param").id);
-  if (dryRun || c.req.valid("query").dry_run === "true") {
-    return c.json(await plan(c, model, steps, recipe), 200);
-  }
+  const dryRun = asked || c.req.valid("query").dry_run === "true";
+  if (goal !== undefined) return await searchFor(c, model, { goal, name, dryRun, text });
+  if (dryRun) return c.json(await plan(c, model, steps, recipe), 200);
   const wanted =
     recipe === undefined
       ? { steps: requireSteps(steps), recipe: null }
@@ -109,9 +129,46 @@ export const optimize = createRouter().openapi(optimizeRoute, async (c) => {
 
 documentBody(optimize, optimizeRoute, { "application/json": { schema: OptimizeRequest } });
 
+/** A search is held against model and rows before it is accepted. */
+async function searchFor(
+  c: AppContext,
+  model: StoredModel,
+  wanted: { goal: unknown; name: string | null; dryRun: boolean; text: string },
+) {
+  const { name, dryRun, text } = wanted;
+  const goal = requireGoal(wanted.goal);
+  const workspace = c.get("workspace");
+  if (dryRun) return c.json(await searchPlan(c, model, goal), 200);
+  return await idempotent(c, await sha256Hex(text), async () =>
+    waitFor(c, await orderSearch(c.env, workspace, { model, goal, name })),
+  );
+}
+
+async function searchPlan(
+  c: AppContext,
+  model: StoredModel,
+  goal: SearchGoal,
+): Promise<z.infer<typeof Plan>> {
+  const workspace = c.get("workspace");
+  await checkGoal(c.env, workspace, model, goal);
+  const order = { workspace, modelId: model.id, bytes: bytesOf(model) };
+  const { methods, refused } = await planSearch(c.env, order);
+  const candidates = methods.map(({ what, options, bytes, nodes }) => ({
+    method: what,
+    options,
+    bytes,
+    nodes: nodes.length,
+  }));
+  const { max_evaluations } = goal;
+  const reasons = refused.map(({ what, reason }) => ({ method: what, reason }));
+  const search = { max_evaluations, candidates, refused: reasons };
+  const ok = candidates.length > 0;
+  return { object: "optimization_plan", model_id: model.id, ok, steps: [], search };
+}
+
 async function plan(
   c: AppContext,
-  model: Awaited<ReturnType<typeof requireModel>>,
+  model: StoredModel,
   given: unknown,
   recipe: string | undefined,
 ): Promise<z.infer<typeof Plan>> {

@@ -67,7 +67,7 @@ Problem = TypedDict(
         "title": "str",
         "status": "int",
         "detail": "str",
-        "code": "Literal[\"invalid_request\", \"unknown_option\", \"invalid_json\", \"empty_body\", \"incomplete_body\", \"invalid_multipart\", \"invalid_cursor\", \"method_not_available\", \"unauthorized\", \"invalid_signature\", \"url_not_allowed\", \"insufficient_scope\", \"not_found\", \"method_not_allowed\", \"length_required\", \"upgrade_required\", \"precondition_failed\", \"body_too_large\", \"quota_exceeded\", \"unsupported_media_type\", \"range_not_satisfiable\", \"idempotency_key_in_progress\", \"idempotency_key_reused\", \"rate_limited\", \"last_key\", \"model_in_use\", \"job_already_finished\", \"upload_not_open\", \"upload_incomplete\", \"part_size_invalid\", \"not_onnx\", \"truncated\", \"malformed\", \"invalid_model\", \"limit_exceeded\", \"unsupported\", \"external_data\", \"unexpected_file\", \"invalid_samples\", \"not_a_dataset\", \"invalid_dataset\", \"dataset_too_large\", \"dataset_mismatch\", \"dataset_in_use\", \"no_executor\", \"task_failed\", \"bound_missed\", \"external_data_not_run\", \"nothing_to_gain\", \"not_close_enough\", \"does_not_load\", \"unknown_name\", \"not_applicable\", \"result_has_external_data\", \"training_mismatch\", \"rank_too_small\", \"training_diverged\", \"training_failed\", \"url_fetch_failed\", \"gave_up\", \"internal_error\", \"storage_unavailable\", \"not_configured\", \"overloaded\"]",
+        "code": "Literal[\"invalid_request\", \"unknown_option\", \"invalid_json\", \"empty_body\", \"incomplete_body\", \"invalid_multipart\", \"invalid_cursor\", \"unauthorized\", \"invalid_signature\", \"url_not_allowed\", \"insufficient_scope\", \"not_found\", \"method_not_allowed\", \"length_required\", \"upgrade_required\", \"precondition_failed\", \"body_too_large\", \"quota_exceeded\", \"unsupported_media_type\", \"range_not_satisfiable\", \"idempotency_key_in_progress\", \"idempotency_key_reused\", \"rate_limited\", \"last_key\", \"model_in_use\", \"job_already_finished\", \"upload_not_open\", \"upload_incomplete\", \"part_size_invalid\", \"not_onnx\", \"truncated\", \"malformed\", \"invalid_model\", \"limit_exceeded\", \"unsupported\", \"external_data\", \"unexpected_file\", \"invalid_samples\", \"not_a_dataset\", \"invalid_dataset\", \"dataset_too_large\", \"dataset_mismatch\", \"dataset_in_use\", \"no_executor\", \"task_failed\", \"bound_missed\", \"external_data_not_run\", \"nothing_to_gain\", \"not_close_enough\", \"does_not_load\", \"unknown_name\", \"not_applicable\", \"result_has_external_data\", \"training_mismatch\", \"rank_too_small\", \"training_diverged\", \"training_failed\", \"url_fetch_failed\", \"gave_up\", \"internal_error\", \"storage_unavailable\", \"not_configured\", \"overloaded\"]",
         "hint": "str",
         "request_id": NotRequired["str"],
         "errors": NotRequired["list[ProblemErrorsItem]"],
@@ -238,6 +238,28 @@ MeasurementJobResult2 = TypedDict(
     },
 )
 
+MeasurementJobResult3ValuesValue = TypedDict(
+    "MeasurementJobResult3ValuesValue",
+    {
+        "min": "float",
+        "max": "float",
+        "low": "float",
+        "high": "float",
+    },
+)
+
+MeasurementJobResult3 = TypedDict(
+    "MeasurementJobResult3",
+    {
+        "backend": "str",
+        "inputs": "str",
+        "made_up": "bool",
+        "runs": "int",
+        "values": "dict[str, MeasurementJobResult3ValuesValue]",
+        "unusable": "dict[str, str]",
+    },
+)
+
 MeasurementJob = TypedDict(
     "MeasurementJob",
     {
@@ -250,11 +272,11 @@ MeasurementJob = TypedDict(
         "created_at": "int",
         "started_at": "Union[int, None]",
         "finished_at": "Union[int, None]",
-        "operation": "Literal[\"benchmark\", \"verify\", \"evaluate\"]",
+        "operation": "Literal[\"benchmark\", \"verify\", \"evaluate\", \"calibrate\"]",
         "progress": "MeasurementJobProgress",
         "attempts": "int",
         "executor": "Union[str, None]",
-        "result": "Union[MeasurementJobResult, MeasurementJobResult1, MeasurementJobResult2, None]",
+        "result": "Union[MeasurementJobResult, MeasurementJobResult1, MeasurementJobResult2, MeasurementJobResult3, None]",
     },
 )
 
@@ -275,6 +297,7 @@ OptimizeJobProgressStepsItem = TypedDict(
         "job_id": "Union[str, None]",
         "fraction": "float",
         "doing": "str",
+        "of": NotRequired["str"],
     },
 )
 
@@ -313,6 +336,7 @@ OptimizeJobResult = TypedDict(
         "bytes": "int",
         "ratio": "float",
         "steps": "list[RecipeStepResult]",
+        "search": NotRequired["SearchReport"],
         "lineage": "list[str]",
         "links": NotRequired["OptimizeJobResultLinks"],
     },
@@ -402,6 +426,28 @@ RecipeStepResultMeasured2 = TypedDict(
     },
 )
 
+RecipeStepResultMeasured3ValuesValue = TypedDict(
+    "RecipeStepResultMeasured3ValuesValue",
+    {
+        "min": "float",
+        "max": "float",
+        "low": "float",
+        "high": "float",
+    },
+)
+
+RecipeStepResultMeasured3 = TypedDict(
+    "RecipeStepResultMeasured3",
+    {
+        "backend": "str",
+        "inputs": "str",
+        "made_up": "bool",
+        "runs": "int",
+        "values": "dict[str, RecipeStepResultMeasured3ValuesValue]",
+        "unusable": "dict[str, str]",
+    },
+)
+
 RecipeStepResult = TypedDict(
     "RecipeStepResult",
     {
@@ -412,7 +458,39 @@ RecipeStepResult = TypedDict(
         "bytes": "int",
         "ms": "int",
         "cached": "bool",
-        "measured": "Union[RecipeStepResultMeasured, RecipeStepResultMeasured1, RecipeStepResultMeasured2, None]",
+        "measured": "Union[RecipeStepResultMeasured, RecipeStepResultMeasured1, RecipeStepResultMeasured2, RecipeStepResultMeasured3, None]",
+    },
+)
+
+SearchReport = TypedDict(
+    "SearchReport",
+    {
+        "metric": "str",
+        "minimize": "Literal[\"bytes\", \"latency\"]",
+        "max_drop": "float",
+        "best": "Union[int, None]",
+        "excluded_nodes": "list[str]",
+        "evaluations": "int",
+        "exhausted": "bool",
+        "trials": "list[SearchTrial]",
+    },
+)
+
+SearchTrial = TypedDict(
+    "SearchTrial",
+    {
+        "method": "str",
+        "excluded_nodes": "int",
+        "job_id": "Union[str, None]",
+        "evaluation_job_id": "Union[str, None]",
+        "model_id": "Union[str, None]",
+        "bytes": "Union[int, None]",
+        "metric": "Union[float, None]",
+        "latency_ms": "Union[float, None]",
+        "drop": "Union[float, None]",
+        "meets": "bool",
+        "on_curve": "bool",
+        "refusal": "Union[str, None]",
     },
 )
 
@@ -767,6 +845,31 @@ EvaluateRequest = TypedDict(
     },
 )
 
+CalibrateRequestInputsValue1 = TypedDict(
+    "CalibrateRequestInputsValue1",
+    {
+        "field": "str",
+        "scale": NotRequired["float"],
+    },
+)
+
+CalibrateRequest = TypedDict(
+    "CalibrateRequest",
+    {
+        "dataset": NotRequired["str"],
+        "inputs": NotRequired["dict[str, Union[str, CalibrateRequestInputsValue1]]"],
+        "limit": NotRequired["int"],
+        "op_types_to_quantize": NotRequired["list[str]"],
+        "calibrate_method": NotRequired["Literal[\"minmax\", \"percentile\", \"entropy\"]"],
+        "percentile": NotRequired["float"],
+        "calibration_bins": NotRequired["int"],
+        "calibration_moving_average": NotRequired["bool"],
+        "calibration_range_symmetric": NotRequired["bool"],
+        "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
+        "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
+    },
+)
+
 OptimizationPlanStepsItem = TypedDict(
     "OptimizationPlanStepsItem",
     {
@@ -786,6 +889,34 @@ OptimizationPlan = TypedDict(
         "model_id": "str",
         "ok": "bool",
         "steps": "list[OptimizationPlanStepsItem]",
+        "search": NotRequired["SearchPlan"],
+    },
+)
+
+SearchPlanCandidatesItem = TypedDict(
+    "SearchPlanCandidatesItem",
+    {
+        "method": "str",
+        "options": "dict[str, Any]",
+        "bytes": "int",
+        "nodes": "int",
+    },
+)
+
+SearchPlanRefusedItem = TypedDict(
+    "SearchPlanRefusedItem",
+    {
+        "method": "str",
+        "reason": "str",
+    },
+)
+
+SearchPlan = TypedDict(
+    "SearchPlan",
+    {
+        "max_evaluations": "int",
+        "candidates": "list[SearchPlanCandidatesItem]",
+        "refused": "list[SearchPlanRefusedItem]",
     },
 )
 
@@ -794,6 +925,7 @@ OptimizeRequest = TypedDict(
     {
         "steps": NotRequired["list[RecipeStep]"],
         "recipe": NotRequired["str"],
+        "goal": NotRequired["SearchGoal"],
         "name": NotRequired["str"],
         "dry_run": NotRequired["bool"],
     },
@@ -1096,6 +1228,46 @@ EvaluateStep = TypedDict(
         "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
         "min": NotRequired["dict[str, float]"],
         "max": NotRequired["dict[str, float]"],
+    },
+)
+
+SearchGoalInputsValue1 = TypedDict(
+    "SearchGoalInputsValue1",
+    {
+        "field": "str",
+        "scale": NotRequired["float"],
+    },
+)
+
+SearchGoalSplit = TypedDict(
+    "SearchGoalSplit",
+    {
+        "fraction": "float",
+        "seed": NotRequired["int"],
+    },
+)
+
+SearchGoal = TypedDict(
+    "SearchGoal",
+    {
+        "max_drop": "float",
+        "metric": "str",
+        "dataset": "str",
+        "inputs": NotRequired["dict[str, Union[str, SearchGoalInputsValue1]]"],
+        "label": NotRequired["str"],
+        "output": NotRequired["str"],
+        "from_logits": NotRequired["bool"],
+        "class_axis": NotRequired["int"],
+        "ignore_index": NotRequired["int"],
+        "delta": NotRequired["float"],
+        "batch_size": NotRequired["int"],
+        "split": NotRequired["SearchGoalSplit"],
+        "limit": NotRequired["int"],
+        "minimize": NotRequired["Literal[\"bytes\", \"latency\"]"],
+        "max_evaluations": NotRequired["int"],
+        "keep": NotRequired["Literal[\"best\", \"all\"]"],
+        "executor": NotRequired["Literal[\"auto\", \"edge\", \"runner\"]"],
+        "backend": NotRequired["Literal[\"cuda\", \"webgpu\", \"cpu\", \"wasm\"]"],
     },
 )
 
@@ -2114,6 +2286,7 @@ __all__ = [
     "AuditLog",
     "BenchmarkRequest",
     "BenchmarkStep",
+    "CalibrateRequest",
     "Checkpoint",
     "CheckpointList",
     "CompressForm",
@@ -2188,6 +2361,10 @@ __all__ = [
     "RunnerLostEvent",
     "RunnerToken",
     "RunnerTokenList",
+    "SearchGoal",
+    "SearchPlan",
+    "SearchReport",
+    "SearchTrial",
     "SimplifyOptions",
     "SimplifyStep",
     "TestEvent",

@@ -14,6 +14,7 @@ import { LABEL } from "../../runner/tasks/evaluate.ts";
 import { newId } from "../../store/id.ts";
 import { openModel } from "../../store/models.ts";
 import type { JobView } from "../job-view.ts";
+import type { MeasurementOrder } from "./measurement.ts";
 import { datasetFeeds, type FeedsWanted } from "./dataset-feeds.ts";
 import { enterMeasurement, modelSource, type Place } from "./order-measurement.ts";
 
@@ -41,13 +42,34 @@ export async function orderEvaluation(
   request: EvaluationRequest,
   id = newId("job"),
 ): Promise<JobView> {
+  const task = await planEvaluation(env, workspace, modelId, request);
+  const { dataset, executor, backend } = request;
+  return await enterMeasurement(env, {
+    id,
+    workspace,
+    kind: "evaluate",
+    modelId,
+    executor,
+    backend,
+    options: { ...request },
+    task,
+    inputs: [dataset],
+  });
+}
+
+/** What the task reads. @throws ApiError and DatasetError saying what does not fit, or is not there */
+export async function planEvaluation(
+  env: Env,
+  workspace: string,
+  modelId: string,
+  request: EvaluationRequest,
+): Promise<MeasurementOrder["task"]> {
   const source = await modelSource(env, workspace, modelId);
   const input = await openModel(env, workspace, modelId);
   if (!input) throw new ApiError("not_found", `there is no model ${modelId}`);
   const model = await readModel(input.source);
-  const { dataset, executor, backend } = request;
   const { rows, sources, label } = await datasetFeeds(env, workspace, model, {
-    dataset,
+    dataset: request.dataset,
     inputs: request.inputs,
     label: request.label,
     labelled: LABEL,
@@ -62,22 +84,12 @@ export async function orderEvaluation(
   const from_logits = request.from_logits ?? !endsInProbabilities(model, output);
   const options = { from_logits, class_axis, ignore_index, delta };
   await tryMetrics(model, output, label, metrics, options);
-  return await enterMeasurement(env, {
-    id,
-    workspace,
-    kind: "evaluate",
-    modelId,
-    executor,
-    backend,
-    options: { ...request },
-    task: {
-      spec: { ...rows, output, metrics, ...options },
-      needs: { model_bytes: source.bytes },
-      sources: { model: source, ...sources },
-      timeoutMs: TIMEOUT_MS,
-    },
-    inputs: [dataset],
-  });
+  return {
+    spec: { ...rows, output, metrics, ...options },
+    needs: { model_bytes: source.bytes },
+    sources: { model: source, ...sources },
+    timeoutMs: TIMEOUT_MS,
+  };
 }
 
 function outputOf({ graph }: Model, wanted: string | undefined): string {

@@ -5,6 +5,7 @@ import { newId } from "../../store/id.ts";
 import { findModel, type StoredModel } from "../../store/models.ts";
 import type { JobView } from "../job-view.ts";
 import { enterJob } from "../jobs.ts";
+import { planEvaluation } from "../measure/order-evaluation.ts";
 import { cachedModel, makesModel } from "./order-step.ts";
 import {
   type HookDelivery,
@@ -14,6 +15,7 @@ import {
   type RecipeName,
   type RecipeStep,
 } from "./recipe.ts";
+import type { SearchGoalOptions } from "./search-order.ts";
 
 export interface OptimizeRequest {
   model: StoredModel;
@@ -37,6 +39,38 @@ export async function orderOptimization(
   const job = await enterJob(env, workspace, newOptimizeView(order), order, [...inputs]);
   if (!job) throw new ApiError("not_found", `there is no model ${model.id}`);
   return job;
+}
+
+export interface SearchRequest {
+  model: StoredModel;
+  goal: SearchGoalOptions;
+  name: string | null;
+}
+
+/** @throws ApiError and DatasetError for rows and metrics that do not fit the model */
+export async function orderSearch(
+  env: Env,
+  workspace: string,
+  { model, goal, name }: SearchRequest,
+  id = newId("job"),
+): Promise<JobView> {
+  await checkGoal(env, workspace, model, goal);
+  const bytes = bytesOf(model);
+  const common = { id, workspace, modelId: model.id, bytes, name };
+  const order: OptimizeOrder = { ...common, steps: [], recipe: null, goal };
+  const job = await enterJob(env, workspace, newOptimizeView(order), order, [goal.dataset]);
+  if (!job) throw new ApiError("not_found", `there is no model ${model.id}`);
+  return job;
+}
+
+/** @throws ApiError and DatasetError for rows and metrics that do not fit the model */
+export async function checkGoal(
+  env: Env,
+  workspace: string,
+  model: StoredModel,
+  { metric, ...goal }: SearchGoalOptions,
+): Promise<void> {
+  await planEvaluation(env, workspace, model.id, { ...goal, metrics: [metric] });
 }
 
 export interface PlannedStep {
@@ -82,6 +116,8 @@ function idsIn({ op, options }: RecipeStep): { kind: "model" | "dataset"; value:
     add("model", (options["teacher"] as { model?: string } | undefined)?.model);
   } else if (op === "evaluate") {
     add("dataset", options["dataset"]);
+  } else if (op === "quantize") {
+    add("dataset", options["calibration_dataset"]);
   } else if (options["original"] !== INPUT) add("model", options["original"]);
   return found;
 }
@@ -95,6 +131,6 @@ async function missingId(env: Env, workspace: string, step: RecipeStep): Promise
   return null;
 }
 
-function bytesOf({ files }: StoredModel): number {
+export function bytesOf({ files }: StoredModel): number {
   return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }

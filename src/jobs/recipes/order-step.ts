@@ -13,7 +13,13 @@ import { type EvaluationRequest, orderEvaluation } from "../measure/order-evalua
 import { orderMeasurement } from "../measure/order-measurement.ts";
 import { resultName } from "../result-name.ts";
 import { orderTraining } from "../training/order-training.ts";
-import { canonicalJson, INPUT, type OptimizeOrder, type RecipeStep } from "./recipe.ts";
+import {
+  canonicalJson,
+  INPUT,
+  type OptimizeOrder,
+  type RecipeStep,
+  type StepAt,
+} from "./recipe.ts";
 
 /** Either the job that is waited for, or one whose model is there. */
 export type OrderedStep = { jobId: string; cached: boolean; modelId?: string };
@@ -29,13 +35,12 @@ const MAX_CLAIMS = 5;
 export async function orderStep(
   env: Env,
   order: OptimizeOrder,
-  index: number,
+  at: StepAt,
   model: StoredModel,
   own: string,
 ): Promise<OrderedStep> {
   const { workspace } = order;
-  const step = order.steps[index];
-  if (!step) throw new RangeError(`recipes: step ${index} of ${order.steps.length}`);
+  const { step } = at;
   const key = await stepKey(step, model);
   for (let tries = 0; key !== undefined && tries < MAX_CLAIMS; tries++) {
     const holder = await claimStep(env.DB, workspace, key, own);
@@ -47,7 +52,7 @@ export async function orderStep(
     if (job && (measured || !isOver(job.state))) return { jobId: holder, cached: true };
     await takeStep(env.DB, workspace, key, holder, own);
   }
-  if (!(await isThere(env, workspace, own))) await enter(env, order, index, step, model, own);
+  if (!(await isThere(env, workspace, own))) await enter(env, order, at, model, own);
   return { jobId: own, cached: false };
 }
 
@@ -82,15 +87,12 @@ async function isThere(env: Env, workspace: string, id: string): Promise<boolean
 async function enter(
   env: Env,
   order: OptimizeOrder,
-  index: number,
-  step: RecipeStep,
+  { step, name }: StepAt,
   model: StoredModel,
   id: string,
 ): Promise<void> {
   const { workspace } = order;
   const { op, options } = step;
-  const lastMaker = order.steps.findLastIndex((each) => makesModel(each));
-  const name = index === lastMaker ? order.name : null;
   if (op === "train") {
     const body = { ...options, ...(name === null ? {} : { name }), model: model.id };
     await orderTraining(env, workspace, body as TrainingRequestBody, id);

@@ -3,6 +3,7 @@ import type { CompressOperation } from "../../compress/types.ts";
 import { sha256Hex } from "../../store/id.ts";
 import type { ResultPlace } from "../hooks/hook.ts";
 import { type AnyJobView, queued } from "../job-view.ts";
+import type { SearchGoalOptions, SearchReport } from "./search-order.ts";
 
 /** The options are those of the operation's own endpoint, checked by its schema. */
 export type RecipeStep =
@@ -51,6 +52,8 @@ export interface OptimizeOrder {
   recipe: RecipeName | null;
   /** Of the last model. */
   name: string | null;
+  /** Instead of steps. */
+  goal?: SearchGoalOptions;
   /** Of a hook, which wants the result elsewhere than in the catalogue, too. */
   delivery?: HookDelivery;
 }
@@ -70,6 +73,17 @@ export interface StepProgress {
   job_id: string | null;
   fraction: number;
   doing: string;
+  /** Of a search: what it tries. */
+  of?: string;
+}
+
+/** Where a step stands, and what it is. */
+export interface StepAt {
+  index: number;
+  step: RecipeStep;
+  /** Of the model that it makes; `null`: by what it does. */
+  name: string | null;
+  of?: string;
 }
 
 export interface StepResult {
@@ -94,6 +108,8 @@ export interface OptimizeResult {
   steps: StepResult[];
   /** Ids of models, from the one it began with to the result. */
   lineage: string[];
+  /** Of a goal: all that was tried. */
+  search?: SearchReport;
   /** What a hook wants that delivers by signed URL. */
   links?: { expires_at: number; files: ResultPlace[] };
 }
@@ -106,10 +122,11 @@ export interface OptimizeView extends AnyJobView {
 }
 
 export function newOptimizeView(order: OptimizeOrder): OptimizeView {
-  const { id, modelId, recipe, name } = order;
+  const { id, modelId, recipe, name, goal } = order;
   const steps = order.steps.map(({ op, options }) => ({ op, ...options }));
+  const wanted = goal ? { goal } : { steps };
   return {
-    ...queued(id, modelId, { steps, ...(name === null ? {} : { name }) }),
+    ...queued(id, modelId, { ...wanted, ...(name === null ? {} : { name }) }),
     operation: "optimize",
     recipe,
     progress: {

@@ -7,11 +7,17 @@ import { isMeasurement } from "../measure/measurement.ts";
 import { findJob, jobObject } from "../jobs.ts";
 import { optimizeObject } from "./optimize-object.ts";
 import { type OrderedStep, orderStep, requiredModel } from "./order-step.ts";
-import { type OptimizeOrder, type RecipeStep, stepJobId } from "./recipe.ts";
+import {
+  type OptimizeOrder,
+  type RecipeStep,
+  type StepAt,
+  stepJobId,
+  type StepResult,
+} from "./recipe.ts";
 
 /** `over`: the recipe was canceled, or failed, meanwhile. */
 export type StepOutcome =
-  | { state: "succeeded"; model: string }
+  | { state: "succeeded"; model: string; result: Omit<StepResult, "ms"> }
   | { state: "failed"; problem: Problem }
   | { state: "over" };
 
@@ -24,11 +30,11 @@ const LONGEST_LOOK_MS = 2_000;
 export async function runStep(
   env: Env,
   order: OptimizeOrder,
-  index: number,
+  at: StepAt,
   modelId: string,
 ): Promise<StepOutcome> {
   try {
-    return await followStep(env, order, index, modelId);
+    return await followStep(env, order, at, modelId);
   } catch (error) {
     const known = apiErrorOf(error);
     if (!known || known.status >= 500) throw error;
@@ -39,25 +45,25 @@ export async function runStep(
 async function followStep(
   env: Env,
   order: OptimizeOrder,
-  index: number,
+  at: StepAt,
   modelId: string,
 ): Promise<StepOutcome> {
   const { workspace } = order;
   const optimization = optimizeObject(env, order.id);
-  const own = await stepJobId(order.id, index);
+  const own = await stepJobId(order.id, at.index);
   const endOfShift = Date.now() + SHIFT_MS;
   while (Date.now() < endOfShift) {
-    if (!(await optimization.beginStep(index, own))) return { state: "over" };
+    if (!(await optimization.beginStep(at, own))) return { state: "over" };
     const model = await requiredModel(env, workspace, modelId);
-    const ordered = await orderStep(env, order, index, model, own);
-    const view = await jobAtItsEnd(env, order, index, ordered, endOfShift);
+    const ordered = await orderStep(env, order, at, model, own);
+    const view = await jobAtItsEnd(env, order, at.index, ordered, endOfShift);
     if (view === "over") return { state: "over" };
     if (view === "running") break;
-    const missed = boundProblem(order.steps[index], view);
+    const missed = boundProblem(at.step, view);
     if (missed) return { state: "failed", problem: missed };
     const made = ordered.modelId ?? (view ? resultOf(view) : undefined);
     if (made !== undefined || view?.state === "succeeded") {
-      return await ended(env, order, index, ordered, made ?? modelId, view);
+      return await ended(env, order, at, ordered, made ?? modelId, view);
     }
     // Another recipe's job that came to nothing: this step is done here.
     if (ordered.cached) continue;
@@ -66,7 +72,7 @@ async function followStep(
     const problem = view?.error ?? problemOf(view?.state === "canceled" ? canceled : gone);
     return { state: "failed", problem };
   }
-  throw new Error(`recipes: step ${index} of ${order.id} is still running`);
+  throw new Error(`recipes: step ${at.index} of ${order.id} is still running`);
 }
 
 /** `undefined` for a job whose model is known already, or that was deleted. */
@@ -95,11 +101,8 @@ async function jobAtItsEnd(
 }
 
 /** What a figure of an evaluation misses. */
-function boundProblem(
-  step: RecipeStep | undefined,
-  view: JobView | undefined,
-): Problem | undefined {
-  if (step?.op !== "evaluate" || view?.operation !== "evaluate" || !view.result) return undefined;
+function boundProblem(step: RecipeStep, view: JobView | undefined): Problem | undefined {
+  if (step.op !== "evaluate" || view?.operation !== "evaluate" || !view.result) return undefined;
   const metrics = view.result["metrics"] as Record<string, number>;
   const { min = {}, max = {} } = step.options;
   const low = Object.entries(min).filter(([name, least]) => !((metrics[name] ?? NaN) >= least));
@@ -119,24 +122,23 @@ function resultOf({ result, state }: JobView): string | undefined {
 async function ended(
   env: Env,
   order: OptimizeOrder,
-  index: number,
+  at: StepAt,
   { jobId, cached }: OrderedStep,
   model: string,
   view: JobView | undefined,
 ): Promise<StepOutcome> {
   const stored = await findModel(env.DB, order.workspace, model);
   if (!stored) throw new ApiError("not_found", `the model ${model} was deleted`);
-  const step = order.steps[index];
-  if (!step) throw new RangeError(`recipes: step ${index} of ${order.steps.length}`);
   const measures = view && isMeasurement(view);
-  const goesOn = await optimizeObject(env, order.id).endStep(index, {
-    op: step.op,
+  const result = {
+    op: at.step.op,
     job_id: jobId,
     model_id: model,
     sha256: stored.files.find(({ location }) => location === "")?.sha256 ?? "",
     bytes: stored.files.reduce((sum, { bytes }) => sum + bytes, 0),
     cached,
     measured: measures ? view.result : null,
-  });
-  return goesOn ? { state: "succeeded", model } : { state: "over" };
+  };
+  const goesOn = await optimizeObject(env, order.id).endStep(at.index, result);
+  return goesOn ? { state: "succeeded", model, result } : { state: "over" };
 }

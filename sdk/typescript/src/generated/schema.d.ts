@@ -226,6 +226,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/models/{id}/calibrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find the ranges of a model's values
+         * @description Runs the model with its inner values as outputs and answers with the least and the largest of each, and the range that the method makes of them: what static quantization calibrates with. A value that was NaN or Inf is in `unusable`.
+         */
+        post: operations["calibrateModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models/{id}/optimize": {
         parameters: {
             query?: never;
@@ -237,7 +257,7 @@ export interface paths {
         put?: never;
         /**
          * Carry out a recipe on a stored model
-         * @description One job for all steps: each step is a job of its own, on the model that the step before made. A step that was done before on the same bytes with the same options is not done again. A step that fails ends the recipe, and the error names it. With `dry_run` the answer is the plan, and nothing is stored.
+         * @description One job for all steps: each step is a job of its own, on the model that the step before made. A step that was done before on the same bytes with the same options is not done again. A step that fails ends the recipe, and the error names it. With `goal` the steps are found by searching. With `dry_run` the answer is the plan, and nothing is stored.
          */
         post: operations["optimizeModel"];
         delete?: never;
@@ -1461,7 +1481,7 @@ export interface components {
             /** @description What was wrong, in this request. */
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "method_not_available" | "unauthorized" | "invalid_signature" | "url_not_allowed" | "insufficient_scope" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "quota_exceeded" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "bound_missed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
+            code: "invalid_request" | "unknown_option" | "invalid_json" | "empty_body" | "incomplete_body" | "invalid_multipart" | "invalid_cursor" | "unauthorized" | "invalid_signature" | "url_not_allowed" | "insufficient_scope" | "not_found" | "method_not_allowed" | "length_required" | "upgrade_required" | "precondition_failed" | "body_too_large" | "quota_exceeded" | "unsupported_media_type" | "range_not_satisfiable" | "idempotency_key_in_progress" | "idempotency_key_reused" | "rate_limited" | "last_key" | "model_in_use" | "job_already_finished" | "upload_not_open" | "upload_incomplete" | "part_size_invalid" | "not_onnx" | "truncated" | "malformed" | "invalid_model" | "limit_exceeded" | "unsupported" | "external_data" | "unexpected_file" | "invalid_samples" | "not_a_dataset" | "invalid_dataset" | "dataset_too_large" | "dataset_mismatch" | "dataset_in_use" | "no_executor" | "task_failed" | "bound_missed" | "external_data_not_run" | "nothing_to_gain" | "not_close_enough" | "does_not_load" | "unknown_name" | "not_applicable" | "result_has_external_data" | "training_mismatch" | "rank_too_small" | "training_diverged" | "training_failed" | "url_fetch_failed" | "gave_up" | "internal_error" | "storage_unavailable" | "not_configured" | "overloaded";
             /** @description What to do next. */
             hint: string;
             request_id?: string;
@@ -1614,7 +1634,7 @@ export interface components {
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            operation: "benchmark" | "verify" | "evaluate";
+            operation: "benchmark" | "verify" | "evaluate" | "calibrate";
             progress: {
                 fraction: number;
                 /** @example timing the model */
@@ -1658,6 +1678,22 @@ export interface components {
                 rows: number;
                 metrics: {
                     [key: string]: number;
+                };
+            } | {
+                backend: string;
+                inputs: string;
+                made_up: boolean;
+                runs: number;
+                values: {
+                    [key: string]: {
+                        min: number;
+                        max: number;
+                        low: number;
+                        high: number;
+                    };
+                };
+                unusable: {
+                    [key: string]: string;
                 };
             } | null;
         };
@@ -1712,6 +1748,8 @@ export interface components {
                     job_id: string | null;
                     fraction: number;
                     doing: string;
+                    /** @description Of a search: what it tries. */
+                    of?: string;
                 }[];
             };
             /** @description How often its Workflow was begun. */
@@ -1722,6 +1760,7 @@ export interface components {
                 bytes: number;
                 ratio: number;
                 steps: components["schemas"]["RecipeStepResult"][];
+                search?: components["schemas"]["SearchReport"];
                 /** @description Models, from the one it began with to the result. */
                 lineage: string[];
                 /** @description For a hook that delivers by signed URL. */
@@ -1789,7 +1828,61 @@ export interface components {
                 metrics: {
                     [key: string]: number;
                 };
+            } | {
+                backend: string;
+                inputs: string;
+                made_up: boolean;
+                runs: number;
+                values: {
+                    [key: string]: {
+                        min: number;
+                        max: number;
+                        low: number;
+                        high: number;
+                    };
+                };
+                unusable: {
+                    [key: string]: string;
+                };
             } | null;
+        };
+        /** @description Of a goal: all that was tried, and the trade-off curve. */
+        SearchReport: {
+            metric: string;
+            /** @enum {string} */
+            minimize: "bytes" | "latency";
+            max_drop: number;
+            /** @description Index into the trials. */
+            best: number | null;
+            /** @description Of the best. */
+            excluded_nodes: string[];
+            evaluations: number;
+            /** @description There were more ideas than evaluations. */
+            exhausted: boolean;
+            /** @description As they were tried, the original first. */
+            trials: components["schemas"]["SearchTrial"][];
+        };
+        SearchTrial: {
+            /** @example weight_only bits=4 block_size=32 */
+            method: string;
+            /** @description Left as they are. */
+            excluded_nodes: number;
+            /** @description What made it, with all its options. */
+            job_id: string | null;
+            evaluation_job_id: string | null;
+            /** @description Where the model is still there. */
+            model_id: string | null;
+            bytes: number | null;
+            metric: number | null;
+            /** @description Where latency is minimized. */
+            latency_ms: number | null;
+            /** @description Below zero where it is better. */
+            drop: number | null;
+            meets: boolean;
+            /** @description Nothing that was tried beats it in one respect without losing in the other. */
+            on_curve: boolean;
+            /** @description Why it was not measured. */
+            refusal: string | null;
         };
         /**
          * @example {
@@ -2674,6 +2767,80 @@ export interface components {
              */
             backend?: "cuda" | "webgpu" | "cpu" | "wasm";
         };
+        /**
+         * @example {
+         *       "dataset": "dataset_2f9k4w"
+         *     }
+         */
+        CalibrateRequest: {
+            /**
+             * @description Whose rows the model is run on; default: made-up inputs.
+             * @example dataset_2f9k4w
+             */
+            dataset?: string;
+            /**
+             * @description Fields of the dataset by the model's inputs; default: the one of the input's name, else the only one that fits. Numbers are multiplied by `scale`.
+             * @example {
+             *       "x": {
+             *         "field": "image",
+             *         "scale": 0.00392156862745098
+             *       }
+             *     }
+             */
+            inputs?: {
+                [key: string]: string | {
+                    field: string;
+                    scale?: number;
+                };
+            };
+            /** @description The first so many rows (default 128). */
+            limit?: number;
+            /**
+             * @description Values of these op types only.
+             * @example [
+             *       "Conv"
+             *     ]
+             */
+            op_types_to_quantize?: string[];
+            /**
+             * @description How ranges of activations are found (default minmax): the extremes, the share that `percentile` says, or the least loss of information.
+             * @example minmax
+             * @enum {string}
+             */
+            calibrate_method?: "minmax" | "percentile" | "entropy";
+            /**
+             * @description calibrate_method percentile: percent of the values that the range holds (default 99.999).
+             * @example 99.99
+             */
+            percentile?: number;
+            /**
+             * @description Bins of the histogram of percentile and entropy (default 2048 and 128; entropy chooses only where there are more than 128).
+             * @example 2048
+             */
+            calibration_bins?: number;
+            /**
+             * @description minmax: the mean of the samples' extremes (default false: the extremes of all).
+             * @example true
+             */
+            calibration_moving_average?: boolean;
+            /**
+             * @description Ranges around 0 (default: only for percentile).
+             * @example true
+             */
+            calibration_range_symmetric?: boolean;
+            /**
+             * @description `auto`: a runner that has what it takes, else the Worker (small models).
+             * @default auto
+             * @enum {string}
+             */
+            executor?: "auto" | "edge" | "runner";
+            /**
+             * @description Only there. `wasm` is what the Worker has.
+             * @example webgpu
+             * @enum {string}
+             */
+            backend?: "cuda" | "webgpu" | "cpu" | "wasm";
+        };
         OptimizationPlan: {
             /** @enum {string} */
             object: "optimization_plan";
@@ -2694,8 +2861,28 @@ export interface components {
                 model_id: string | null;
                 refusal: components["schemas"]["Problem"] | null;
             }[];
+            search?: components["schemas"]["SearchPlan"];
         };
-        /** @description Either `steps` or `recipe`. */
+        /** @description Of a goal. */
+        SearchPlan: {
+            max_evaluations: number;
+            candidates: {
+                /** @example weight_only bits=4 block_size=32 */
+                method: string;
+                options: {
+                    [key: string]: unknown;
+                };
+                /** @description Of the whole model under it. */
+                bytes: number;
+                /** @description Nodes that can be left as they are. */
+                nodes: number;
+            }[];
+            refused: {
+                method: string;
+                reason: string;
+            }[];
+        };
+        /** @description One of `steps`, `recipe` and `goal`. */
         OptimizeRequest: {
             /**
              * @description Each step's result is the next one's model.
@@ -2719,6 +2906,7 @@ export interface components {
              * @example small@2
              */
             recipe?: string;
+            goal?: components["schemas"]["SearchGoal"];
             /**
              * @description Of the last model.
              * @example resnet18.small.onnx
@@ -3449,6 +3637,98 @@ export interface components {
             max?: {
                 [key: string]: number;
             };
+        };
+        /**
+         * @description Tries the methods that fit, and leaves out the nodes that cost most; the result is the smallest (or fastest) model within the drop, and all that was tried.
+         * @example {
+         *       "max_drop": 0.01,
+         *       "metric": "accuracy",
+         *       "dataset": "dataset_2f9k4w",
+         *       "minimize": "bytes"
+         *     }
+         */
+        SearchGoal: {
+            /**
+             * @description How much worse than the original's the metric may be, in its own unit.
+             * @example 0.01
+             */
+            max_drop: number;
+            /** @example accuracy */
+            metric: string;
+            /** @example dataset_2f9k4w */
+            dataset: string;
+            /**
+             * @description Fields of the dataset by the model's inputs; default: the one of the input's name, else the only one that fits. Numbers are multiplied by `scale`.
+             * @example {
+             *       "x": {
+             *         "field": "image",
+             *         "scale": 0.00392156862745098
+             *       }
+             *     }
+             */
+            inputs?: {
+                [key: string]: string | {
+                    field: string;
+                    scale?: number;
+                };
+            };
+            /** @description The field with the labels; default `label`, else the only one left. */
+            label?: string;
+            /** @description What is judged; default the first output. */
+            output?: string;
+            /** @description The output holds logits, not probabilities; default: unless it is a Softmax's or a Sigmoid's. */
+            from_logits?: boolean;
+            /** @description Of the output; default: found by the shape of the labels. */
+            class_axis?: number;
+            /** @description A label that does not count; default -100. */
+            ignore_index?: number;
+            /** @description Of huber; default 1. */
+            delta?: number;
+            /** @description Rows fed at once; default 32, or what the model fixes. */
+            batch_size?: number;
+            /**
+             * @description Only the rows that a training with this `validation.fraction` and `seed` does not train on.
+             * @example {
+             *       "fraction": 0.1,
+             *       "seed": 0
+             *     }
+             */
+            split?: {
+                fraction: number;
+                /** @default 0 */
+                seed?: number;
+            };
+            /** @description Only the first so many rows. */
+            limit?: number;
+            /**
+             * @description `latency`: the median of one run, beside the original's in the same job.
+             * @default bytes
+             * @enum {string}
+             */
+            minimize?: "bytes" | "latency";
+            /**
+             * @description Models that are made and measured at most, the original included.
+             * @default 24
+             */
+            max_evaluations?: number;
+            /**
+             * @description Models of other candidates are deleted at the end, or stay in the catalogue.
+             * @default best
+             * @enum {string}
+             */
+            keep?: "best" | "all";
+            /**
+             * @description `auto`: a runner that has what it takes, else the Worker (small models).
+             * @default auto
+             * @enum {string}
+             */
+            executor?: "auto" | "edge" | "runner";
+            /**
+             * @description Only there. `wasm` is what the Worker has.
+             * @example webgpu
+             * @enum {string}
+             */
+            backend?: "cuda" | "webgpu" | "cpu" | "wasm";
         };
         RecipeList: {
             /** @enum {string} */
@@ -4816,7 +5096,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description `invalid_request`, `unknown_option`, `invalid_json`, `empty_body`, `incomplete_body`, `invalid_multipart`, `invalid_cursor`, `method_not_available`, `part_size_invalid` */
+        /** @description `invalid_request`, `unknown_option`, `invalid_json`, `empty_body`, `incomplete_body`, `invalid_multipart`, `invalid_cursor`, `part_size_invalid` */
         Problem400: {
             headers: {
                 [name: string]: unknown;
@@ -5133,6 +5413,8 @@ export type EpochMetrics = components['schemas']['EpochMetrics'];
 export type MeasurementJob = components['schemas']['MeasurementJob'];
 export type OptimizeJob = components['schemas']['OptimizeJob'];
 export type RecipeStepResult = components['schemas']['RecipeStepResult'];
+export type SearchReport = components['schemas']['SearchReport'];
+export type SearchTrial = components['schemas']['SearchTrial'];
 export type JobRunningEvent = components['schemas']['JobRunningEvent'];
 export type JobProgressEvent = components['schemas']['JobProgressEvent'];
 export type JobSucceededEvent = components['schemas']['JobSucceededEvent'];
@@ -5155,7 +5437,9 @@ export type ImportRequest = components['schemas']['ImportRequest'];
 export type BenchmarkRequest = components['schemas']['BenchmarkRequest'];
 export type VerifyRequest = components['schemas']['VerifyRequest'];
 export type EvaluateRequest = components['schemas']['EvaluateRequest'];
+export type CalibrateRequest = components['schemas']['CalibrateRequest'];
 export type OptimizationPlan = components['schemas']['OptimizationPlan'];
+export type SearchPlan = components['schemas']['SearchPlan'];
 export type OptimizeRequest = components['schemas']['OptimizeRequest'];
 export type RecipeStep = components['schemas']['RecipeStep'];
 export type SimplifyStep = components['schemas']['SimplifyStep'];
@@ -5165,6 +5449,7 @@ export type TrainStep = components['schemas']['TrainStep'];
 export type VerifyStep = components['schemas']['VerifyStep'];
 export type BenchmarkStep = components['schemas']['BenchmarkStep'];
 export type EvaluateStep = components['schemas']['EvaluateStep'];
+export type SearchGoal = components['schemas']['SearchGoal'];
 export type RecipeList = components['schemas']['RecipeList'];
 export type Recipe = components['schemas']['Recipe'];
 export type NewRecipeRequest = components['schemas']['NewRecipeRequest'];
@@ -5891,6 +6176,58 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["EvaluateRequest"];
+            };
+        };
+        responses: {
+            /** @description The job is over, within the time that `Prefer: wait` gave it. */
+            200: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The job. */
+            202: {
+                headers: {
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    calibrateModel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+                /** @description `wait` or `wait=N`: answer when the job is over, or after N seconds (at most 60). */
+                prefer?: string;
+            };
+            path: {
+                /** @description The id, `model_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalibrateRequest"];
             };
         };
         responses: {
@@ -6869,7 +7206,7 @@ export interface operations {
                 cursor?: string;
                 state?: "queued" | "running" | "succeeded" | "failed" | "canceled";
                 model_id?: string;
-                operation?: "quantize" | "prune" | "simplify" | "train" | "benchmark" | "verify" | "evaluate" | "optimize";
+                operation?: "quantize" | "prune" | "simplify" | "train" | "benchmark" | "verify" | "evaluate" | "calibrate" | "optimize";
             };
             header?: never;
             path?: never;
