@@ -66,11 +66,13 @@ export function emptyReport(): PassReport {
 
 /** Joins the reports of passes that ran one after the other. */
 export function joinReports(...reports: PassReport[]): PassReport {
+  const { simplification } = reports.findLast((report) => report.simplification) ?? {};
   return {
     changed: reports.flatMap((report) => report.changed),
     kept: reports.flatMap((report) => report.kept),
     activations: reports.flatMap((report) => report.activations),
     notes: reports.flatMap((report) => report.notes),
+    ...(simplification ? { simplification } : {}),
   };
 }
 

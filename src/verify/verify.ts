@@ -76,7 +76,8 @@ export async function compareWith(
       ...(await compareRuns(reference, session, candidateModel)),
     };
   } catch (error) {
-    return { ...verification, reason: `${DOES_NOT_RUN}: ${messageOf(error)}` };
+    const what = error instanceof DoesNotFitError ? "the result was not run" : DOES_NOT_RUN;
+    return { ...verification, reason: `${what}: ${messageOf(error)}` };
   } finally {
     await session.release();
   }

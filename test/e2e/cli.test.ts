@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { FileSink, FileSource } from "../../src/node/file-source.ts";
 import { readModel } from "../../src/onnx/read-model.ts";
 import { planModel } from "../../src/onnx/write-model.ts";
-import { linearFile } from "../worker/service/models.ts";
+import { linearFile, untidyFile } from "../worker/service/models.ts";
 import { newService, type TestService } from "./service.ts";
 
 const HONE = join(import.meta.dirname, "../../src/cli/hone.ts");
@@ -55,6 +55,18 @@ it("a small model is compressed in one call, and a table says how", async () => 
     "--json",
   );
   expect(JSON.parse(headline.out)).toMatchObject({ operation: "prune", changed: 1 });
+});
+
+it("simplify shows the nodes before and after, and takes shapes as JSON", async () => {
+  const input = file("untidy.onnx");
+  await writeFile(input, await untidyFile());
+  const options = ["--input-shapes", '{"x": [3, 64]}', "--skip-passes", "fold_shapes"];
+  const ended = await hone("simplify", input, "-o", file("simple.onnx"), ...options);
+  expect(ended).toMatchObject({ code: 0, err: "" });
+  expect(ended.out).toMatch(/nodes\n.*5 → 2/s);
+  const refused = await hone("simplify", input, "-o", "x", "--passes", "fold_shape");
+  expect(refused.code).toBe(1);
+  expect(refused.err).toMatch(/fold_shapes/);
 });
 
 it("flags are the API's options", async () => {

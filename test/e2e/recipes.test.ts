@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { digitModelFile } from "../../examples/demo/digit-model.ts";
 import { digitsNpz } from "../../examples/demo/digits-dataset.ts";
-import { linearFile } from "../worker/service/models.ts";
+import { linearFile, untidyFile } from "../worker/service/models.ts";
 import { newService, type TestService } from "./service.ts";
 
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -40,6 +40,19 @@ async function store(body: Uint8Array<ArrayBuffer>): Promise<Json> {
 
 const PRUNE = { op: "prune", amount: 0.5 };
 const QUANTIZE = { op: "quantize", method: "weight_only", bits: 8 };
+
+it("simplify is a step like the others, done once on the same bytes", async () => {
+  const model = await store(await untidyFile());
+  const steps = [{ op: "simplify", input_shapes: { x: [1, 64] } }, QUANTIZE];
+  const job = await post(`/v1/models/${model.id}/optimize`, { steps });
+  expect(job).toMatchObject({ state: "succeeded", error: null });
+  const [simplified] = job.result.steps;
+  expect(simplified).toMatchObject({ op: "simplify", cached: false });
+  const made = await get(`/v1/models/${simplified.model_id}`);
+  expect(made).toMatchObject({ lineage: { parent: model.id, operation: "simplify" } });
+  const again = await post(`/v1/models/${model.id}/optimize`, { steps: steps.slice(0, 1) });
+  expect(again.result.steps[0]).toMatchObject({ cached: true, model_id: simplified.model_id });
+});
 
 it("each step works on what the step before made, and the result has the whole lineage", async () => {
   const model = await storeLinear();

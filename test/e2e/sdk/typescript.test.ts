@@ -9,7 +9,7 @@ import {
   JobError,
   NotFoundError,
 } from "../../../sdk/typescript/src/index.ts";
-import { linearFile } from "../../worker/service/models.ts";
+import { linearFile, untidyFile } from "../../worker/service/models.ts";
 import { newService, type TestService } from "../service.ts";
 
 const MIB = 1 << 20;
@@ -60,6 +60,19 @@ it("one call compresses: the model, its summary and its report", async () => {
   expect(report.changed.length).toBe(1);
   const sparse = await hone.prune(new Blob([model]).stream(), { amount: 0.5 });
   expect((await sparse.bytes()).length).toBe(model.length);
+});
+
+it("objects in a query reach the service as objects", async () => {
+  const simple = await hone.simplify(await untidyFile(), {
+    input_shapes: { x: [2, 64] },
+    skip_passes: ["fold_shapes", "inline_if"],
+  });
+  expect(simple.summary).toMatchObject({ operation: "simplify", nodes_before: 5, nodes_after: 2 });
+  const { options } = await simple.report();
+  expect(options).toEqual({
+    input_shapes: { x: [2, 64] },
+    skip_passes: ["fold_shapes", "inline_if"],
+  });
 });
 
 it("lists in a query reach the service as lists", async () => {

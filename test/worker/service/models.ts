@@ -57,6 +57,23 @@ export async function linearFile(rows?: number, columns?: number, seed?: number)
   return await fileOf(linear(rows, columns, seed));
 }
 
+/** The same with two Identity nodes and a weight twice: y = x·w, and z = x·w of the copy. */
+export async function untidyFile(rows = 64, columns = 64, seed = 1) {
+  const model = linear(rows, columns, seed);
+  const { graph } = model;
+  const weight = graph.initializers.get("w");
+  if (weight) graph.initializers.set("copy", { ...weight, name: "copy" });
+  graph.nodes = [
+    makeNode("Identity", ["x"], ["a"]),
+    makeNode("MatMul", ["a", "w"], ["b"], { name: "fc" }),
+    makeNode("Identity", ["b"], ["y"]),
+    makeNode("MatMul", ["x", "copy"], ["c"]),
+    makeNode("Neg", ["c"], ["z"]),
+  ];
+  graph.outputs.push(info("z", ["batch", columns]));
+  return await fileOf(model);
+}
+
 /** The model and, apart, its weights. */
 export async function linearWithExternalData(location: string, seed = 1) {
   const plan = planModel(linear(64, 64, seed), { external: { location } });
