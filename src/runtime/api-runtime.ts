@@ -126,7 +126,13 @@ function residentOutputs(
 function toApi({ Tensor }: Api, { dataType, dims, bytes }: HostTensor): Tensor {
   const name = (Object.keys(TYPES) as TypeName[]).find((key) => TYPES[key][0] === dataType);
   if (!name) throw new TypeError(`runtime: no tensors of type ${dataType}`);
-  const data = new TYPES[name][1](bytes.slice().buffer);
+  const make = TYPES[name][1];
+  const { buffer, byteOffset, byteLength } = bytes;
+  // It is read until the run is over, and the caller waits for that: what is aligned need not be copied.
+  const isAligned = byteOffset % make.BYTES_PER_ELEMENT === 0;
+  const data = isAligned
+    ? new make(buffer as ArrayBuffer, byteOffset, byteLength / make.BYTES_PER_ELEMENT)
+    : new make(bytes.slice().buffer);
   // The bindings read float16 from a Uint16Array, which the constructor would turn into a Float16Array.
   if (name === "float16") {
     return Object.assign(new Tensor("uint16", data as never, dims), { type: name });
