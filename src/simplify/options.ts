@@ -11,9 +11,10 @@ export const PASS_NAMES = [
   "eliminate_noops",
   "merge_transposes",
   "merge_reshapes",
+  "fuse_batch_normalization",
+  "fuse_scale_shift",
   "merge_initializers",
   "merge_common_subexpressions",
-  "fuse_batch_normalization",
   "eliminate_unused",
 ] as const;
 

@@ -4,6 +4,7 @@ import { eliminateUnused } from "./passes/eliminate-unused.ts";
 import { foldConstants } from "./passes/fold-constants.ts";
 import { foldShapes } from "./passes/fold-shapes.ts";
 import { fuseBatchNormalization } from "./passes/fuse-batch-normalization.ts";
+import { fuseScaleShift } from "./passes/fuse-scale-shift.ts";
 import { inlineFunctions } from "./passes/inline-functions.ts";
 import { inlineIf } from "./passes/inline-if.ts";
 import { mergeCommonSubexpressions } from "./passes/merge-common-subexpressions.ts";
@@ -23,8 +24,9 @@ export const PASSES: Readonly<Record<PassName, Pass>> = {
   eliminate_noops: eliminateNoops,
   merge_transposes: mergeTransposes,
   merge_reshapes: mergeReshapes,
+  fuse_batch_normalization: fuseBatchNormalization,
+  fuse_scale_shift: fuseScaleShift,
   merge_initializers: mergeInitializers,
   merge_common_subexpressions: mergeCommonSubexpressions,
-  fuse_batch_normalization: fuseBatchNormalization,
   eliminate_unused: eliminateUnused,
 };

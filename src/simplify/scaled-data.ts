@@ -19,17 +19,26 @@ export function isScalable(dataType: DataType): boolean {
   return VIEWS[dataType] !== undefined;
 }
 
+type FactorAt = (index: number) => number;
+
+/** What each scaled data was made of, so that scaling it again rounds once too. */
+const SCALED = new WeakMap<TensorData, { of: Tensor; factorAt: FactorAt }>();
+
 /**
  * The products are those of float64, rounded once to the tensor's type.
  * @param factorAt of the element at an index, counted in storage order
  * @throws TypeError for types other than float16, float32 and float64
  */
-export function scaledData(tensor: Tensor, factorAt: (index: number) => number): TensorData {
+export function scaledData(tensor: Tensor, factorAt: FactorAt): TensorData {
   const { data, dataType, dims } = tensor;
+  const scaled = SCALED.get(data);
+  if (scaled) {
+    return scaledData(scaled.of, (index) => scaled.factorAt(index) * factorAt(index));
+  }
   const view = VIEWS[dataType];
   if (!view) throw new TypeError(`simplify: "${tensor.name}" of type ${dataType} cannot be scaled`);
   const width = data.byteLength / Math.max(1, elementCount(dims));
-  return new ComputedData(data.byteLength, async (sink) => {
+  const result = new ComputedData(data.byteLength, async (sink) => {
     let first = 0;
     const pieces = new Pieces(async (bytes) => {
       const values = view(bytes);
@@ -40,6 +49,8 @@ export function scaledData(tensor: Tensor, factorAt: (index: number) => number):
     await data.stream(pieces);
     await pieces.end();
   });
+  SCALED.set(result, { of: tensor, factorAt });
+  return result;
 }
 
 /** Gathers what a stream lends into pieces of whole elements that may be written to. */

@@ -20,7 +20,7 @@ const MAX_ROUNDS = 50;
 /**
  * Simplifies a model in place, round by round until a round finds nothing to do.
  *
- * Inputs and outputs keep their names, and all answers stay what they are; only `fuse_batch_normalization`, and
+ * Inputs and outputs keep their names, and all answers stay what they are; only the two `fuse_` passes, and
  * constants that another build of ONNX Runtime computes, round differently. A shape counts as known where ONNX Runtime
  * holds callers to it (the inputs' fixed sizes), not where the model merely declares it. Inputs with a default value
  * that callers may override are no constants.

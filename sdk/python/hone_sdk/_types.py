@@ -703,8 +703,8 @@ PruneOptions = TypedDict(
 SimplifyOptions = TypedDict(
     "SimplifyOptions",
     {
-        "passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"merge_initializers\", \"merge_common_subexpressions\", \"fuse_batch_normalization\", \"eliminate_unused\"]]"],
-        "skip_passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"merge_initializers\", \"merge_common_subexpressions\", \"fuse_batch_normalization\", \"eliminate_unused\"]]"],
+        "passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"fuse_batch_normalization\", \"fuse_scale_shift\", \"merge_initializers\", \"merge_common_subexpressions\", \"eliminate_unused\"]]"],
+        "skip_passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"fuse_batch_normalization\", \"fuse_scale_shift\", \"merge_initializers\", \"merge_common_subexpressions\", \"eliminate_unused\"]]"],
         "fold_constants_limit": NotRequired["int"],
         "fuse_batch_normalization": NotRequired["bool"],
         "input_shapes": NotRequired["dict[str, list[int]]"],
@@ -935,8 +935,8 @@ SimplifyStep = TypedDict(
     "SimplifyStep",
     {
         "op": "Literal[\"simplify\"]",
-        "passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"merge_initializers\", \"merge_common_subexpressions\", \"fuse_batch_normalization\", \"eliminate_unused\"]]"],
-        "skip_passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"merge_initializers\", \"merge_common_subexpressions\", \"fuse_batch_normalization\", \"eliminate_unused\"]]"],
+        "passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"fuse_batch_normalization\", \"fuse_scale_shift\", \"merge_initializers\", \"merge_common_subexpressions\", \"eliminate_unused\"]]"],
+        "skip_passes": NotRequired["list[Literal[\"inline_functions\", \"store_constants\", \"fold_shapes\", \"fold_constants\", \"inline_if\", \"eliminate_noops\", \"merge_transposes\", \"merge_reshapes\", \"fuse_batch_normalization\", \"fuse_scale_shift\", \"merge_initializers\", \"merge_common_subexpressions\", \"eliminate_unused\"]]"],
         "fold_constants_limit": NotRequired["int"],
         "fuse_batch_normalization": NotRequired["bool"],
         "input_shapes": NotRequired["dict[str, list[int]]"],

@@ -21,8 +21,8 @@ const ROUNDED_DB = 110;
 const EXACT_DB = 200;
 
 it.each([
-  [`${OCR}/ch_PP-OCRv4_det_infer.onnx`, 672, 328, ROUNDED_DB],
-  [`${OCR}/ch_PP-OCRv4_rec_infer.onnx`, 765, 390, ROUNDED_DB],
+  [`${OCR}/ch_PP-OCRv4_det_infer.onnx`, 672, 269, ROUNDED_DB],
+  [`${OCR}/ch_PP-OCRv4_rec_infer.onnx`, 765, 334, ROUNDED_DB],
   [`${OCR}/ch_ppocr_mobile_v2.0_cls_infer.onnx`, 471, 180, ROUNDED_DB],
   [`${VAD}/silero_vad_v5.onnx`, 689, 138, EXACT_DB],
   [`${VAD}/silero_vad_legacy.onnx`, 250, 150, EXACT_DB],

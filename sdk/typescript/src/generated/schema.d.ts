@@ -2511,14 +2511,14 @@ export interface components {
              *       "fold_constants"
              *     ]
              */
-            passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+            passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "fuse_batch_normalization" | "fuse_scale_shift" | "merge_initializers" | "merge_common_subexpressions" | "eliminate_unused")[];
             /**
              * @description All passes but these.
              * @example [
              *       "merge_initializers"
              *     ]
              */
-            skip_passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+            skip_passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "fuse_batch_normalization" | "fuse_scale_shift" | "merge_initializers" | "merge_common_subexpressions" | "eliminate_unused")[];
             /**
              * @description Bytes by which a computed constant may outgrow what it replaces (default 0: no model grows by folding).
              * @example 65536
@@ -2932,14 +2932,14 @@ export interface components {
              *       "fold_constants"
              *     ]
              */
-            passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+            passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "fuse_batch_normalization" | "fuse_scale_shift" | "merge_initializers" | "merge_common_subexpressions" | "eliminate_unused")[];
             /**
              * @description All passes but these.
              * @example [
              *       "merge_initializers"
              *     ]
              */
-            skip_passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+            skip_passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "fuse_batch_normalization" | "fuse_scale_shift" | "merge_initializers" | "merge_common_subexpressions" | "eliminate_unused")[];
             /**
              * @description Bytes by which a computed constant may outgrow what it replaces (default 0: no model grows by folding).
              * @example 65536
@@ -5820,9 +5820,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only these passes (default: all). */
-                passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+                passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "fuse_batch_normalization" | "fuse_scale_shift" | "merge_initializers" | "merge_common_subexpressions" | "eliminate_unused")[];
                 /** @description All passes but these. */
-                skip_passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "merge_initializers" | "merge_common_subexpressions" | "fuse_batch_normalization" | "eliminate_unused")[];
+                skip_passes?: ("inline_functions" | "store_constants" | "fold_shapes" | "fold_constants" | "inline_if" | "eliminate_noops" | "merge_transposes" | "merge_reshapes" | "fuse_batch_normalization" | "fuse_scale_shift" | "merge_initializers" | "merge_common_subexpressions" | "eliminate_unused")[];
                 /** @description Bytes by which a computed constant may outgrow what it replaces (default 0: no model grows by folding). */
                 fold_constants_limit?: number;
                 /** @description Batch normalizations go into the weights before them, which rounds each weight once more (default true). */
