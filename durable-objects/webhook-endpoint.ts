@@ -35,8 +35,9 @@ export class WebhookEndpoint extends DurableObject<Env> implements WebhookEndpoi
   }
 
   /** A new secret; the old one signs beside it for a day. */
-  async rotate(): Promise<string> {
-    const config = this.#config();
+  async rotate(named: { id: string; url: string }): Promise<string> {
+    const config = this.#record.config();
+    if (!config) return await this.configure(named);
     const secret = newWebhookSecret();
     const previous = { secret: config.secret, until: Date.now() + ROTATION_MS };
     this.#record.saveConfig({ ...config, secret, previous });

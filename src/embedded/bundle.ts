@@ -84,7 +84,7 @@ async function build(folder: string): Promise<void> {
     { path: "index.js", type: "ESModule" },
     ...wasm.map((path) => ({ path, type: "CompiledWasm" })),
   ];
-  const description = { modules, ...(await resolveConfiguration()) };
+  const description = { modules, ...(await workerConfiguration()) };
   await writeFile(join(workshop, "bundle.json"), JSON.stringify(description));
   const stale = (await readdir(dist)).filter((name) => name.startsWith("worker-"));
   await rename(workshop, folder).catch(async (error: NodeJS.ErrnoException) => {
@@ -96,7 +96,8 @@ async function build(folder: string): Promise<void> {
   }
 }
 
-async function resolveConfiguration(): Promise<Pick<WorkerBundle, "options" | "migrations">> {
+/** What wrangler.toml says, without a bundle. */
+export async function workerConfiguration(): Promise<Pick<WorkerBundle, "options" | "migrations">> {
   const wrangler = await import("wrangler");
   const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(
     join(projectRoot, "wrangler.toml"),

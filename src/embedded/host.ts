@@ -4,10 +4,11 @@ import { join, resolve } from "node:path";
 import type { V4WorkerOptions } from "miniflare";
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { ensureKey, newSecret } from "../store/keys.ts";
-import type { Migration, WorkerBundle } from "./bundle.ts";
+import type { WorkerBundle } from "./bundle.ts";
 import { projectRoot, workerBundle } from "./bundle.ts";
 import { startCrons } from "./cron.ts";
 import { lockData } from "./data-lock.ts";
+import { migrate } from "./migrate.ts";
 import { childProcesses, guardRuntime } from "./runtime-guard.ts";
 
 export interface ServiceOptions {
@@ -143,23 +144,4 @@ async function keyOf(dataDir: string, name: string, given?: string): Promise<str
     await chmod(path, 0o600);
   }
   return key;
-}
-
-async function migrate(db: D1Database, migrations: readonly Migration[]): Promise<void> {
-  await db
-    .prepare(
-      "CREATE TABLE IF NOT EXISTS d1_migrations (name TEXT PRIMARY KEY, applied_at INTEGER NOT NULL)",
-    )
-    .run();
-  const { results } = await db.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
-  const applied = new Set(results.map(({ name }) => name));
-  for (const { name, statements } of migrations) {
-    if (applied.has(name)) continue;
-    await db.batch([
-      ...statements.map((statement) => db.prepare(statement)),
-      db
-        .prepare("INSERT INTO d1_migrations (name, applied_at) VALUES (?, ?)")
-        .bind(name, Date.now()),
-    ]);
-  }
 }

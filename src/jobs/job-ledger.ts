@@ -64,7 +64,9 @@ export class JobLedger<Order extends { workspace: string }, View extends JobView
     return this.current().view;
   }
 
+  /** None where no job was created here. */
   events(after: number): ReadableStream<Uint8Array> {
+    if (!this.#record.load()) return new Response(new Uint8Array()).body as ReadableStream;
     return eventStream(this.#record.eventsAfter(after), this.#listeners);
   }
 
@@ -85,7 +87,8 @@ export class JobLedger<Order extends { workspace: string }, View extends JobView
   progress(progress: View["progress"]): void {
     const { view } = this.current();
     this.#listeners.tell(this.#record.save({ ...view, progress }, "progress"));
-    if (Date.now() - this.#toldAt >= Number(this.#env.WEBHOOK_PROGRESS_MS)) void this.#tellProgress({ ...view, progress });
+    if (Date.now() - this.#toldAt >= Number(this.#env.WEBHOOK_PROGRESS_MS))
+      void this.#tellProgress({ ...view, progress });
   }
 
   async #tellProgress(view: View): Promise<void> {

@@ -5,7 +5,7 @@ import { newId } from "../store/id.ts";
 import { addJobRow, findJobRow, mirrorJob } from "../store/jobs.ts";
 import { newReportId } from "../store/reports.ts";
 import { pokeEvents } from "./webhooks/dispatch.ts";
-import { type CompressionOrder, type JobView, newCompressionView } from "./job-view.ts";
+import { type CompressionOrder, isOver, type JobView, newCompressionView } from "./job-view.ts";
 
 /** A row without an object after this time is of a request that died between the two. */
 const STILLBORN_MS = 60_000;
@@ -89,6 +89,8 @@ export async function findJob(
   const entered: JobView = JSON.parse(row.view);
   const view = await jobObject(env, entered).read();
   if (view) return view;
+  // Of a catalogue that was restored: what a job left is there, the object that did it is not.
+  if (isOver(entered.state)) return entered;
   if (Date.now() - row.created_at < STILLBORN_MS) return entered;
   const error = problemOf(new ApiError("internal_error", "the job was entered but never begun"));
   const failed: JobView = { ...entered, state: "failed", error };

@@ -1,6 +1,6 @@
 /** @file /v1/jobs: list, get, follow and cancel. */
 import { createRoute, z } from "@hono/zod-openapi";
-import type { JobView } from "../jobs/job-view.ts";
+import { isOver, type JobView } from "../jobs/job-view.ts";
 import { findJob, jobObject } from "../jobs/jobs.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { listJobRows } from "../store/jobs.ts";
@@ -102,9 +102,10 @@ export const jobs = createRouter()
   })
   .openapi(cancel, async (c) => {
     const job = await requireJob(c, c.req.valid("param").id);
-    const { canceled, view } = await jobObject(c.env, job).cancel();
-    if (!canceled) throw new ApiError("job_already_finished", `${view.id} has ${view.state}`);
-    return c.json(jobBody(view), 200);
+    const asked = isOver(job.state) ? { view: job } : await jobObject(c.env, job).cancel();
+    const { id, state } = asked.view;
+    if (state !== "canceled") throw new ApiError("job_already_finished", `${id} has ${state}`);
+    return c.json(jobBody(asked.view), 200);
   });
 
 /** @throws ApiError 404 for an id that the caller's workspace does not have */

@@ -166,7 +166,7 @@ export const webhookEndpoints = createRouter()
   })
   .openapi(rotate, async (c) => {
     const endpoint = await requireEndpoint(c, c.req.valid("param").id);
-    const secret = await endpointObject(c.env, endpoint.id).rotate();
+    const secret = await endpointObject(c.env, endpoint.id).rotate(endpoint);
     return c.json({ ...endpointBody(endpoint), secret }, 200);
   })
   .openapi(enable, async (c) => {

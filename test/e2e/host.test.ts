@@ -1,6 +1,6 @@
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { startService } from "../../src/embedded/host.ts";
 import { linearFile } from "../worker/service/models.ts";
 import { caller, newDataDir, newService } from "./service.ts";
@@ -42,4 +42,24 @@ it("the limit of requests can be set", async () => {
   for (let i = 0; i < 6; i++) statuses.push((await service.call("/v1/models")).status);
   expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 200, 200, 429, 429, 429]);
   await service.end();
+});
+
+it("the hourly sweep of wrangler.toml fires while the service runs", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
+  try {
+    const service = await newService();
+    const db = await service.bindings.getD1Database("DB", "hone");
+    const left = async () =>
+      (await db.prepare("SELECT count(*) AS n FROM temporary_objects").first<{ n: number }>())?.n;
+    await db
+      .prepare(
+        "INSERT INTO temporary_objects (object_key, owner, expires_at) VALUES ('blobs/x', 'x', 1)",
+      )
+      .run();
+    await vi.advanceTimersByTimeAsync(60 * 60_000);
+    await expect.poll(left).toBe(0);
+    await service.end();
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -5,8 +5,9 @@ import type { WebhookEvent } from "./event.ts";
 export interface WebhookEndpointObject {
   /** Begins with a first secret. @returns it */
   configure(config: { id: string; url: string }): Promise<string>;
+  /** @returns the new secret; the first one of an endpoint whose object is not there, as after a restore */
+  rotate(config: { id: string; url: string }): Promise<string>;
   push(events: WebhookEvent[]): Promise<void>;
-  rotate(): Promise<string>;
   resume(): Promise<void>;
   redeliver(delivery: string): Promise<boolean>;
   deliveries(before: number | undefined, limit: number): Promise<Delivery[]>;
