@@ -1,7 +1,7 @@
 /** @file Each method by its API name: the pass, and the opset that it needs. */
 import { opsetVersion } from "../graph/build.ts";
 import { joinReports, type PassReport } from "../graph/report.ts";
-import type { Arena } from "../kernels/arena.ts";
+import { type Arena, ArenaFullError } from "../kernels/arena.ts";
 import { OnnxError } from "../onnx/errors.ts";
 import type { Model } from "../onnx/model.ts";
 import { LAST_CLASSIFIED_OPSET } from "../opset/adapters/table.ts";
@@ -92,7 +92,7 @@ const spell = (value: unknown): string =>
 
 /**
  * Runs the steps one after the other on `model`, which they change; lifts its opset first where a step needs it.
- * @throws CompressRefusal `not_applicable` when the opset cannot be lifted
+ * @throws CompressRefusal `not_applicable` when the opset cannot be lifted, or a weight's shape needs too much scratch
  * @throws RangeError for options outside their range
  */
 export async function runSteps(
@@ -105,7 +105,10 @@ export async function runSteps(
     const entry = METHODS[method];
     if (!entry) throw new RangeError(`compress: there is no method "${method}"`);
     const notes = await lift(model, entry.opset(options), method);
-    const report = await entry.run(model, options, tools);
+    const report = await entry.run(model, options, tools).catch((error: unknown) => {
+      if (!(error instanceof ArenaFullError)) throw error;
+      throw new CompressRefusal("not_applicable", `${method}: ${error.message}`);
+    });
     reports.push({ ...report, notes: [...notes, ...report.notes] });
   }
   return joinReports(...reports);

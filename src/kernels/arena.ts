@@ -9,6 +9,11 @@ import type { KernelExports } from "./abi.ts";
 const PAGE_BYTES = 65_536;
 const ALIGNMENT = 64;
 
+/** A weight whose shape needs more scratch than the arena has: a million channels, a panel of codes. */
+export class ArenaFullError extends RangeError {
+  override readonly name = "ArenaFullError";
+}
+
 export class Arena {
   readonly kernels: KernelExports;
   readonly maxBytes: number;
@@ -77,13 +82,13 @@ export class Arena {
 
   /**
    * Reserves `length` bytes (64-byte aligned, contents undefined) and returns their pointer.
-   * @throws RangeError when the arena's limit would be passed
+   * @throws ArenaFullError when the arena's limit would be passed
    */
   allocate(length: number): number {
     const pointer = this.#top;
     const top = Math.ceil((pointer + length) / ALIGNMENT) * ALIGNMENT;
     if (!(length >= 0) || top > this.maxBytes) {
-      throw new RangeError(
+      throw new ArenaFullError(
         `kernels: ${length} bytes of scratch at ${pointer} pass the arena's ${this.maxBytes}`,
       );
     }

@@ -2,6 +2,7 @@
 import { CompressRefusal } from "../compress/types.ts";
 import { DatasetError } from "../data/dataset.ts";
 import { UnknownNameError } from "../graph/selection.ts";
+import { ArenaFullError } from "../kernels/arena.ts";
 import { OnnxError } from "../onnx/errors.ts";
 import { CursorError } from "../store/page.ts";
 import { StoredObjectError } from "../store/r2-source.ts";
@@ -25,6 +26,7 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
     const { report } = error;
     return new ApiError(error.code, error.message, report ? { report: reportBody(report) } : {});
   }
+  if (error instanceof ArenaFullError) return new ApiError("limit_exceeded", error.message);
   if (error instanceof DatasetError) return new ApiError(error.code, error.message);
   if (error instanceof UnknownNameError) return new ApiError("unknown_name", error.message);
   if (error instanceof CursorError) return new ApiError("invalid_cursor", error.message);

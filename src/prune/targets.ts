@@ -9,7 +9,7 @@ import {
   type Weight,
   type WeightUse,
 } from "../graph/weights.ts";
-import { DataType, dataTypeName, elementCount } from "../onnx/data-type.ts";
+import { DataType, dataTypeName } from "../onnx/data-type.ts";
 import type { Model, Node } from "../onnx/model.ts";
 import type { PruneAmount, PruneOptions, PruneSettings } from "./options.ts";
 import { DEFAULT_OP_TYPES, PRUNABLE_OP_TYPES, weightAxes, type WeightAxes } from "./weight-axes.ts";
@@ -107,7 +107,8 @@ function whyKept(
 ): string | undefined {
   if (INTEGERS.includes(tensor.dataType)) {
     const reader = uses.find(({ node }) => QUANTIZED_OPS.has(node.opType));
-    return reader && `quantized already (${dataTypeName(tensor.dataType)}, ${reader.node.opType})`;
+    if (reader)
+      return `quantized already (${dataTypeName(tensor.dataType)}, ${reader.node.opType})`;
   }
   if (meant.length === 0) return undefined;
   const excluded = uses.find(({ node }) => !included(node));
@@ -115,9 +116,10 @@ function whyKept(
     const alone = meant.every((node) => !included(node));
     return `${alone ? "" : "shared with "}${nodeLabel(excluded.node)}, which is excluded`;
   }
-  if (tensor.dataType === DataType.float64) return "float64 weights are not pruned";
+  if (!FLOATS.includes(tensor.dataType)) {
+    return `${dataTypeName(tensor.dataType)} weights are not pruned`;
+  }
   if (isOutput) return "an output of the graph, which pruning would change";
-  if (elementCount(tensor.dims) === 0) return "no elements";
   return undefined;
 }
 

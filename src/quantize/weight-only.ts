@@ -6,7 +6,7 @@ import { emptyReport, type PassReport } from "../graph/report.ts";
 import { Names, Scope } from "../graph/scope.ts";
 import { selectNodes } from "../graph/selection.ts";
 import { findWeights, nodeLabel, type Weight } from "../graph/weights.ts";
-import type { Arena } from "../kernels/arena.ts";
+import { type Arena, ArenaFullError } from "../kernels/arena.ts";
 import { DataType } from "../onnx/data-type.ts";
 import type { Model, Node } from "../onnx/model.ts";
 import type { FiniteCheck } from "./finite.ts";
@@ -70,7 +70,7 @@ export async function quantizeWeightOnly(
   const root = Scope.of(model.graph);
   const fallbacks = new Map<string, number>();
   for (const weight of findWeights(root, { dataTypes: [DataType.float32, DataType.float16] })) {
-    const reason = await quantizeWeight(pass, weight, selected, fallbacks);
+    const reason = await quantizeWeight(pass, weight, selected, fallbacks).catch(tooWide);
     if (reason) pass.report.kept.push({ name: weight.name, reason });
   }
   edits.apply();
@@ -80,6 +80,11 @@ export async function quantizeWeightOnly(
     );
   }
   return pass.report;
+}
+
+function tooWide(error: unknown): string {
+  if (error instanceof ArenaFullError) return "it has more channels than the scratch memory takes";
+  throw error;
 }
 
 /**
