@@ -3,9 +3,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { compress } from "../../../src/compress/compress.ts";
 import {
   type CompressEnvironment,
+  type CompressOperation,
   CompressRefusal,
   type CompressionReport,
 } from "../../../src/compress/types.ts";
+import { changeProblem } from "../../../src/compress/verification.ts";
 import { kernelModule } from "../../../src/kernels/node.ts";
 import { MemorySink, MemorySource } from "../../../src/onnx/source.ts";
 import { nodeRuntime } from "../../../src/runtime/node.ts";
@@ -25,7 +27,7 @@ interface Outcome {
 async function run(
   model: Uint8Array,
   options: Record<string, unknown>,
-  operation: "quantize" | "prune" = "quantize",
+  operation: CompressOperation = "quantize",
 ): Promise<Outcome> {
   const { report, files } = await compress(
     { source: new MemorySource(model) },
@@ -147,5 +149,42 @@ describe("the report's method", () => {
       "prune",
     );
     expect(report.method).toContain('amounts={"w":0.5}');
+  });
+});
+
+describe("a simplification", () => {
+  const measured = {
+    loaded: true,
+    ran: true,
+    reason: null,
+    runtime: "wasm",
+    inputs: "synthetic, 2",
+    outputs: [],
+    minCosine: 1,
+    minSqnrDb: 120,
+  };
+
+  it("is run beside the original with the sizes that it fixes", async () => {
+    const { report } = await run(await product(), { input_shapes: { x: [9, 64] } }, "simplify");
+    expect(report.verification).toMatchObject({ ran: true, minSqnrDb: 200 });
+    expect(report.verification.outputs[0]?.dims).toEqual([9, 64]);
+    expect(report.notes.join()).toMatch(/nothing to do.*no node is gone/);
+  });
+
+  it("whose answers are others is refused, unless a bound takes it", () => {
+    const far = { ...measured, minSqnrDb: 39 };
+    expect(changeProblem(measured, {})).toBeUndefined();
+    expect(changeProblem(far, {})).toMatch(/39.0 dB/);
+    expect(changeProblem(far, { min_sqnr_db: 20 })).toBeUndefined();
+    const output = { name: "y", dataType: "int64", dims: [2], cosine: null, sqnrDb: null };
+    const half = { ...output, maxAbsError: null, argmaxAgreement: null, equal: 0.5 };
+    expect(changeProblem({ ...measured, outputs: [half] }, {})).toMatch(/only 0.5 of "y"/);
+  });
+
+  it("that fails on what the original takes is refused, one that was not run is not", () => {
+    const failed = { ...measured, ran: false, reason: "the result does not run: bad shape" };
+    expect(changeProblem(failed, {})).toMatch(/does not run/);
+    const unknown = { ...failed, reason: "the original was not run: no sample" };
+    expect(changeProblem(unknown, {})).toBeUndefined();
   });
 });
