@@ -7,20 +7,16 @@
 import type { Trainer } from "../../train/modes/trainer.ts";
 import type { LocalCheckpoints } from "./local-checkpoints.ts";
 import type { RankData } from "./rank-data.ts";
-import { RankMeter } from "./rank-meter.ts";
 import type { EvaluationRow, Membership, RankReport, ReportAnswer } from "./rank-protocol.ts";
 import { failureOf } from "./rank-failure.ts";
+import { RankReporter } from "./rank-reporter.ts";
 import type { RankRunners } from "./rank-runners.ts";
 import type { TimedExecutor } from "./timed-executor.ts";
 import { endsEpoch, epochOf, type TrainingPlan } from "./training-plan.ts";
 import type { TrainingObjects } from "./training-objects.ts";
 
-/** Reports are at least this far apart, unless something is to be told. */
-const REPORT_MS = 500;
 /** Without a pause in which others are heard a rank works no longer than this. */
 const BREATH_MS = 20;
-/** Most rows of metrics of one rank. */
-const METRICS_ROWS = 4_000;
 
 export interface RankRunParts {
   plan: TrainingPlan;
@@ -44,10 +40,7 @@ export interface RankRunParts {
 
 export class RankRun {
   readonly #parts: RankRunParts;
-  readonly #meter: RankMeter;
-  #evaluations: EvaluationRow[] = [];
-  #stored: RankReport["stored"] = [];
-  #reportedAt = 0;
+  readonly #reporter: RankReporter;
   #breathedAt = Date.now();
   #ended = false;
   readonly #stopped = Promise.withResolvers<false>();
@@ -55,9 +48,9 @@ export class RankRun {
 
   constructor(parts: RankRunParts) {
     this.#parts = parts;
-    const { steps, mode } = parts.plan;
-    const counted = mode.mode === "sync" ? steps : steps * mode.world_size;
-    this.#meter = new RankMeter(Math.max(1, Math.ceil(counted / METRICS_ROWS)));
+    this.#reporter = new RankReporter(parts, () => {
+      this.stop("the job goes on without this generation");
+    });
   }
 
   get generation(): number {
@@ -126,7 +119,7 @@ export class RankRun {
       compute: executor.milliseconds - computed,
       rows: read - start,
     };
-    this.#meter.add(metrics, times, this.#counts());
+    this.#reporter.stepped(metrics, times);
   }
 
   /** Shaders that are compiled, or a runner that has to be found, take longer than a rank may be silent. */
@@ -134,7 +127,7 @@ export class RankRun {
     const { runners, aliveMs } = this.#parts;
     if (!runners) return await work;
     const tell = () => {
-      this.#tellAlive().catch((error: unknown) => console.warn(String(error)));
+      this.#reporter.tellAlive().catch((error: unknown) => console.warn(String(error)));
     };
     const timer = setInterval(tell, aliveMs);
     try {
@@ -142,17 +135,6 @@ export class RankRun {
     } finally {
       clearInterval(timer);
     }
-  }
-
-  async #tellAlive(): Promise<void> {
-    const nothing = { metrics: [], evaluations: [], stored: [] };
-    const { goOn } = await this.#parts.report({ ...this.#figures(), ...nothing });
-    if (!goOn) this.stop("the job goes on without this generation");
-  }
-
-  /** In `sync` all ranks know the same sums. */
-  #counts(): boolean {
-    return this.#parts.plan.mode.mode !== "sync" || this.#parts.membership.rank === 0;
   }
 
   async *#afterStep(plan: TrainingPlan, step: number): AsyncGenerator<void> {
@@ -163,7 +145,7 @@ export class RankRun {
     const stored = ends || (plan.checkpointEvery > 0 && step % plan.checkpointEvery === 0);
     if (endsEpoch(plan, step) && !last) yield* this.#measure(step);
     if (local || stored) await this.#checkpoint(step, { local, stored });
-    else if (Date.now() - this.#reportedAt >= REPORT_MS) await this.#report();
+    else await this.#reporter.reportNowAndThen();
   }
 
   /** Lets others be heard, whose messages wait while this rank works. */
@@ -175,15 +157,13 @@ export class RankRun {
 
   async #checkpoint(step: number, to: { local: boolean; stored: boolean }): Promise<void> {
     const { trainer, checkpoints, objects, membership } = this.#parts;
-    this.#meter.close();
-    await this.#report();
+    await this.#reporter.reportAll();
     if (this.#ended) return;
     if (to.local) checkpoints.save(step, trainer.export({ replicated: "whole" }));
     if (!to.stored) return;
     const key = objects.partKey(step, membership.rank);
     const bytes = await objects.putState(key, trainer.export());
-    this.#stored.push({ step, key, bytes });
-    await this.#report();
+    await this.#reporter.stored({ step, key, bytes });
   }
 
   /** The loss on this rank's part of the validation rows; a row even where there are none, so that the job knows. */
@@ -207,8 +187,7 @@ export class RankRun {
       row.count += count;
       yield;
     }
-    this.#meter.close();
-    this.#evaluations.push(row);
+    this.#reporter.measured(row);
   }
 
   async *#finish(): AsyncGenerator<void> {
@@ -218,43 +197,15 @@ export class RankRun {
       await this.#checkpoint(plan.steps, { local: false, stored: true });
     }
     if (membership.rank === 0) await objects.putVector("result.f32", trainer.replica.vector);
-    await this.#report({ done: true });
+    await this.#reporter.report({ done: true });
     // Others may still need this rank's answers: the job ends it.
-  }
-
-  #figures(): Pick<RankReport, "generation" | "rank" | "step" | "figures"> {
-    const { membership, bytesSent, runners } = this.#parts;
-    const { generation, rank } = membership;
-    const step = this.#step();
-    const executor = runners?.usedLast ?? "edge";
-    const figures = this.#meter.figures({ rank, step, executor, bytesSent: bytesSent() });
-    return { generation, rank, step, figures };
-  }
-
-  async #report(more: Pick<RankReport, "done" | "failure"> = {}): Promise<void> {
-    const { report } = this.#parts;
-    const metrics = this.#meter.rows();
-    const evaluations = this.#evaluations;
-    const stored = this.#stored;
-    const { goOn } = await report({
-      ...this.#figures(),
-      metrics,
-      evaluations: [...evaluations],
-      stored: [...stored],
-      ...more,
-    });
-    this.#reportedAt = Date.now();
-    this.#meter.told(metrics.length);
-    this.#evaluations = [];
-    this.#stored = [];
-    if (!goOn) this.stop("the job goes on without this generation");
   }
 
   async #failed(error: unknown): Promise<void> {
     if (this.#ended) return;
     const failure = failureOf(error, this.#step());
     try {
-      await this.#report({ failure });
+      await this.#reporter.report({ failure });
     } finally {
       this.stop(failure.message);
     }
