@@ -37,8 +37,13 @@ export const CANDIDATES: readonly (readonly Step[])[] = [
   [{ method: "float16", options: { keep_io_types: true } }],
 ];
 
-/** Only where inputs are given: ranges of made-up ones are not worth the time. */
+/**
+ * Only where inputs are given: ranges of made-up ones are not worth the time. It takes runs of the model to make, and
+ * is no smaller than the other 8-bit candidates, so it is made when these are used up.
+ */
 const CALIBRATED: readonly Step[] = [{ method: "static", options: {} }];
+/** Candidates of 8 bits and less have at most this share of the original's bytes. */
+const EIGHT_BIT_SHARE = 0.45;
 
 export type AutoOutcome = { tried: Attempt[] } & (
   | { chosen: { candidate: Candidate; verified: Verified } }
@@ -61,8 +66,7 @@ export async function chooseAutomatically(
   const tried: Attempt[] = [];
   const runnable = verifier.skipReason(0) === undefined;
   const candidates: Candidate[] = [];
-  const methods = tools.calibrate ? [...CANDIDATES, CALIBRATED] : CANDIDATES;
-  for (const steps of runnable ? methods : [SAFE]) {
+  const consider = async (steps: readonly Step[]): Promise<void> => {
     const withShared = steps.map(({ method, options }) => ({
       method,
       options: { ...sharedFor(method, shared), ...options },
@@ -80,13 +84,20 @@ export async function chooseAutomatically(
       if (!(error instanceof CompressRefusal)) throw error;
       tried.push(attempt(steps, null, "failed", error.message));
     }
-  }
-  candidates.sort((a, b) => a.byteLength - b.byteLength);
-  if (candidates.length === 0) {
-    const message = `no method makes the model smaller (${summary(tried)})`;
-    return { tried, chosen: undefined, code: "nothing_to_gain", message };
-  }
-  for (const candidate of candidates) {
+    candidates.sort((a, b) => a.byteLength - b.byteLength);
+  };
+  for (const steps of runnable ? CANDIDATES : [SAFE]) await consider(steps);
+  let calibrates = runnable && tools.calibrate !== undefined;
+  let isSmaller = false;
+  for (;;) {
+    const next = candidates[0]?.byteLength ?? Infinity;
+    if (calibrates && next > originalBytes * EIGHT_BIT_SHARE) {
+      calibrates = false;
+      await consider(CALIBRATED);
+    }
+    const candidate = candidates.shift();
+    if (!candidate) break;
+    isSmaller = true;
     const verified = await verifier.verify(candidate);
     const { verification } = verified;
     const record = attempt(candidate.steps, candidate.byteLength, "chosen", null);
@@ -97,6 +108,10 @@ export async function chooseAutomatically(
     if (!problem) return { tried, chosen: { candidate, verified } };
     record.outcome = verification.loaded || !runnable ? "refused" : "failed";
     record.reason = problem;
+  }
+  if (!isSmaller) {
+    const message = `no method makes the model smaller (${summary(tried)})`;
+    return { tried, chosen: undefined, code: "nothing_to_gain", message };
   }
   const message = `no method stays close enough (${summary(tried)})`;
   return { tried, chosen: undefined, code: "not_close_enough", message };

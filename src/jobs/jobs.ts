@@ -1,10 +1,12 @@
 /** @file Jobs from the outside: ordered, found, waited for. The catalogue says who may see one, its object how it stands. */
 import type { CompressRequest } from "../compress/types.ts";
 import { ApiError, problemOf } from "../problem/api-error.ts";
+import { findDataset } from "../store/datasets.ts";
 import { newId } from "../store/id.ts";
 import { addJobRow, findJobRow, mirrorJob } from "../store/jobs.ts";
 import { newReportId } from "../store/reports.ts";
 import { pokeEvents } from "./webhooks/dispatch.ts";
+import { datasetsOf } from "./calibrate/wanted.ts";
 import { type CompressionOrder, isOver, type JobView, newCompressionView } from "./job-view.ts";
 
 /** A row without an object after this time is of a request that died between the two. */
@@ -26,6 +28,7 @@ export function jobObject(env: Env, { id, operation }: Pick<JobView, "id" | "ope
     benchmark: env.MEASUREMENT_JOBS,
     verify: env.MEASUREMENT_JOBS,
     evaluate: env.MEASUREMENT_JOBS,
+    calibrate: env.MEASUREMENT_JOBS,
     optimize: env.OPTIMIZE_JOBS,
   };
   const namespace = operation in classes ? classes[operation as keyof typeof classes] : env.JOBS;
@@ -33,7 +36,10 @@ export function jobObject(env: Env, { id, operation }: Pick<JobView, "id" | "ope
   return stub as unknown as JobObject;
 }
 
-/** Orders a job on a stored model; `undefined` when the workspace has no such model. */
+/**
+ * Orders a job on a stored model; `undefined` when the workspace has no such model.
+ * @throws ApiError `not_found` for a dataset that it has not
+ */
 export async function orderJob(
   env: Env,
   workspace: string,
@@ -50,7 +56,12 @@ export async function orderJob(
     resultName: model.resultName,
     reportId: newReportId(),
   };
-  return await enterJob(env, workspace, newCompressionView(order), order);
+  const inputs = datasetsOf(request);
+  for (const dataset of inputs) {
+    if (await findDataset(env.DB, workspace, dataset)) continue;
+    throw new ApiError("not_found", `there is no dataset ${dataset}`);
+  }
+  return await enterJob(env, workspace, newCompressionView(order), order, inputs);
 }
 
 /**

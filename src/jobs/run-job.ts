@@ -6,10 +6,15 @@ import { findModel, openModel } from "../store/models.ts";
 import { findReport, putReport } from "../store/reports.ts";
 import { MEMORY_BYTES, Spool, type Spooled } from "../store/spool.ts";
 import { releaseObjects, TemporaryObjects } from "../store/temporary-objects.ts";
+import { prepareCalibration } from "./calibrate/prepare.ts";
 import { startCompression } from "./engine.ts";
 import type { CompressionOrder, JobResult } from "./job-view.ts";
+import { modelSource } from "./measure/order-measurement.ts";
 import { storeModel } from "./store-model.ts";
 import { inTurn } from "./turns.ts";
+
+/** A job that was told to run its model on a runner waits so long for one; an alarm may take a quarter of an hour. */
+const PATIENCE_MS = 10 * 60_000;
 
 export interface JobHooks {
   signal: AbortSignal;
@@ -29,10 +34,19 @@ export async function runJob(
   if (finished) return finished;
   const input = await openModel(env, workspace, order.modelId);
   if (!input) throw new ApiError("not_found", `there is no model ${order.modelId} any more`);
+  const sources = {
+    id,
+    input,
+    onRunner: async () => ({ model: await modelSource(env, workspace, order.modelId) }),
+  };
+  const calibration = await prepareCalibration(env, workspace, order.request, sources, {
+    ...hooks,
+    patienceMs: PATIENCE_MS,
+  });
   const objects = new TemporaryObjects(env, workspace, id);
   try {
     const { report, files } = await inTurn(async () => {
-      const compressed = await startCompression(input, order.request, hooks);
+      const compressed = await startCompression(input, order.request, { ...hooks, calibration });
       return { ...compressed, files: await writeFiles(compressed.files, objects) };
     }, hooks.signal);
     hooks.signal.throwIfAborted();

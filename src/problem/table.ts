@@ -66,11 +66,6 @@ export const PROBLEMS = {
     "The cursor is not valid",
     "Take `next_cursor` from the page before, or leave it out.",
   ),
-  method_not_available: kind(
-    400,
-    "The method is not available yet",
-    "Use auto, dynamic, weight_only, float16 or bfloat16.",
-  ),
   unauthorized: kind(
     401,
     "An API key is needed",

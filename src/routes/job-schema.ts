@@ -106,7 +106,7 @@ const TrainingJob = z
   })
   .openapi("TrainingJob");
 
-const MEASURED = [RESULTS.benchmark, RESULTS.verify, RESULTS.evaluate] as const;
+const MEASURED = [RESULTS.benchmark, RESULTS.verify, RESULTS.evaluate, RESULTS.calibrate] as const;
 
 const MeasurementJob = z
   .object({

@@ -1,9 +1,11 @@
-/** @file /v1/models/{id}/benchmark, /verify and /evaluate: how fast, how close and how good a stored model is. */
+/** @file /v1/models/{id}/benchmark, /verify, /evaluate and /calibrate: how fast, close and good a stored model is, and the ranges of its values. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { JobView } from "../jobs/job-view.ts";
+import { type CalibrationRequest, orderCalibration } from "../jobs/measure/order-calibration.ts";
 import { orderEvaluation } from "../jobs/measure/order-evaluation.ts";
 import { orderMeasurement } from "../jobs/measure/order-measurement.ts";
 import { sha256Hex } from "../store/id.ts";
+import { Calibrate } from "./calibration-options.ts";
 import { type AppContext, createRouter } from "./context.ts";
 import { Evaluate, place } from "./evaluate-options.ts";
 import { idempotent } from "./idempotency.ts";
@@ -32,7 +34,7 @@ export const Verify = z
   })
   .openapi("VerifyRequest");
 
-function route<Name extends "benchmark" | "verify" | "evaluate", S extends z.ZodType>(
+function route<Name extends "benchmark" | "verify" | "evaluate" | "calibrate", S extends z.ZodType>(
   name: Name,
   schema: S,
   summary: string,
@@ -79,6 +81,14 @@ const evaluate = route(
     "Model, rows and metrics are checked against each other before the job is accepted.",
 );
 
+const calibrate = route(
+  "calibrate",
+  Calibrate,
+  "Find the ranges of a model's values",
+  "Runs the model with its inner values as outputs and answers with the least and the largest of each, and the range " +
+    "that the method makes of them: what static quantization calibrates with. A value that was NaN or Inf is in `unusable`.",
+);
+
 export const measurements = createRouter()
   .openapi(benchmark, async (c) => {
     const options = c.req.valid("json");
@@ -107,6 +117,12 @@ export const measurements = createRouter()
     const options = c.req.valid("json");
     return await measure(c, c.req.valid("param").id, options, (modelId) =>
       orderEvaluation(c.env, c.get("workspace"), modelId, options),
+    );
+  })
+  .openapi(calibrate, async (c) => {
+    const options = c.req.valid("json");
+    return await measure(c, c.req.valid("param").id, options, (modelId) =>
+      orderCalibration(c.env, c.get("workspace"), modelId, options as CalibrationRequest),
     );
   });
 

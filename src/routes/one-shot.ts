@@ -1,13 +1,19 @@
 /** @file A model in, a model out: small ones in memory, large ones through R2 and out as a stream. */
-import type { CompressRequest, Compressed, OutputFile } from "../compress/types.ts";
+import type { CompressRequest, Compressed, ModelInput, OutputFile } from "../compress/types.ts";
+import {
+  externalDataNotRun,
+  type PreparedCalibration,
+  prepareCalibration,
+} from "../jobs/calibrate/prepare.ts";
 import { startCompression } from "../jobs/engine.ts";
+import type { SourceOrder } from "../jobs/runners/task-order.ts";
 import { inTurn } from "../jobs/turns.ts";
 import { MemorySink } from "../onnx/source.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { headline, reportBody } from "../problem/report-body.ts";
-import { newId } from "../store/id.ts";
+import { newId, sha256Hex } from "../store/id.ts";
 import { newReportId, putReport } from "../store/reports.ts";
-import { MEMORY_BYTES } from "../store/spool.ts";
+import { MEMORY_BYTES, type Spooled } from "../store/spool.ts";
 import { TemporaryObjects } from "../store/temporary-objects.ts";
 import { contentDisposition } from "./content-disposition.ts";
 import type { AppContext } from "./context.ts";
@@ -20,10 +26,11 @@ export async function compressBody(c: AppContext, request: CompressRequest): Pro
   const objects = new TemporaryObjects(c.env, c.get("workspace"), newId("request"));
   try {
     const received = await receiveModel(c, objects, { samples: true });
+    const calibration = await calibrationFor(c, received, request, objects);
     const answer = Promise.withResolvers<Response>();
     // The answer is given when its headers are known; a large result is written after that, in the same turn.
     const work = inTurn(
-      async () => await compressTo(c, received, request, answer.resolve),
+      async () => await compressTo(c, received, request, calibration, answer.resolve),
       c.req.raw.signal,
     )
       .catch(answer.reject)
@@ -36,18 +43,68 @@ export async function compressBody(c: AppContext, request: CompressRequest): Pro
   }
 }
 
-async function compressTo(
-  c: AppContext,
-  { model, external, samples, filename }: ReceivedModel,
-  request: CompressRequest,
-  answer: (response: Response) => void,
-): Promise<void> {
-  const { signal } = c.req.raw;
-  const input = {
+function inputOf({ model, external }: ReceivedModel): ModelInput {
+  return {
     source: model.source,
     external: async (location: string) => external.get(location)?.source,
   };
-  const compressed = await startCompression(input, request, { samples, signal });
+}
+
+/** A runner is not waited for: it is there, or the answer says that it is not. */
+async function calibrationFor(
+  c: AppContext,
+  received: ReceivedModel,
+  request: CompressRequest,
+  objects: TemporaryObjects,
+): Promise<PreparedCalibration> {
+  const { model, external, samples } = received;
+  const sources = {
+    id: newId("request"),
+    input: inputOf(received),
+    onRunner: async () => {
+      if (external.size > 0) throw externalDataNotRun();
+      const source = await storedSource(objects, model);
+      return samples
+        ? { model: source, samples: await storedBytes(objects, new Uint8Array(samples)) }
+        : { model: source };
+    },
+  };
+  return await prepareCalibration(c.env, c.get("workspace"), request, sources, {
+    signal: c.req.raw.signal,
+    patienceMs: 0,
+  });
+}
+
+async function storedSource(
+  objects: TemporaryObjects,
+  { object, bytes, sha256, source }: Spooled,
+): Promise<SourceOrder> {
+  if (object) return { key: object.key, bytes, sha256 };
+  const whole = new Uint8Array(bytes);
+  await source.read(0, whole);
+  return await storedBytes(objects, whole);
+}
+
+async function storedBytes(
+  objects: TemporaryObjects,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<SourceOrder> {
+  const { key } = await objects.create();
+  await objects.bucket.put(key, bytes);
+  return { key, bytes: bytes.length, sha256: await sha256Hex(bytes) };
+}
+
+async function compressTo(
+  c: AppContext,
+  received: ReceivedModel,
+  request: CompressRequest,
+  calibration: PreparedCalibration,
+  answer: (response: Response) => void,
+): Promise<void> {
+  const { signal } = c.req.raw;
+  const { samples, filename } = received;
+  const options = { samples, calibration, signal };
+  const compressed = await startCompression(inputOf(received), request, options);
   const file = onlyFile(compressed);
   const reportId = newReportId();
   const keepReport = () =>

@@ -1,7 +1,8 @@
 /** @file Options of quantization, under the names of onnxruntime.quantization and transformers.js. */
 import { z } from "@hono/zod-openapi";
 import { PRESETS } from "../quantize/presets.ts";
-import { ApiError } from "../problem/api-error.ts";
+import { calibrationWanted } from "../jobs/calibrate/wanted.ts";
+import { CALIBRATION_OPTIONS } from "./calibration-options.ts";
 import {
   type OptionTable,
   optionsRefused,
@@ -9,12 +10,13 @@ import {
   schemasOf,
 } from "./option-table.ts";
 import { asList, choice, flag, list, number, option } from "./option-text.ts";
+import { optionError } from "../problem/option-error.ts";
 
 const METHODS = ["auto", "dynamic", "static", "weight_only", "float16", "bfloat16"];
 
 /** Which methods an option belongs to. */
-const ALL = ["auto", "dynamic", "weight_only"];
-const EIGHT_BIT = ["dynamic", "weight_only", "dtype"];
+const ALL = ["auto", "dynamic", "static", "weight_only"];
+const EIGHT_BIT = ["dynamic", "static", "weight_only", "dtype"];
 const BLOCKS = ["weight_only", "dtype"];
 const HALF = ["float16", "bfloat16", "dtype"];
 
@@ -22,7 +24,7 @@ export const QUANTIZE_OPTIONS: OptionTable = {
   method: {
     option: choice(
       METHODS,
-      "`auto` (default) tries the methods that fit and keeps the smallest result that stays close. `static` is not available yet.",
+      "`auto` (default) tries the methods that fit and keeps the smallest result that stays close.",
     ),
     methods: undefined,
   },
@@ -32,15 +34,27 @@ export const QUANTIZE_OPTIONS: OptionTable = {
   },
   weight_type: {
     option: choice(["qint8", "quint8"], "Type of 8-bit weights (default qint8)."),
-    methods: ["dynamic", "weight_only"],
+    methods: ["dynamic", "static", "weight_only"],
+  },
+  activation_type: {
+    option: choice(["qint8", "quint8"], "Type of 8-bit activations (default qint8)."),
+    methods: ["static"],
+  },
+  activation_symmetric: {
+    option: flag("Ranges of activations around 0 (default false)."),
+    methods: ["static"],
+  },
+  weight_symmetric: {
+    option: flag("Ranges of weights around 0 (default: for qint8)."),
+    methods: ["static"],
   },
   per_channel: {
-    option: flag("One scale per channel (default: true for weight_only, false for dynamic)."),
+    option: flag("One scale per channel (default: only for weight_only)."),
     methods: EIGHT_BIT,
   },
   reduce_range: {
     option: flag("7-bit weights, for CPUs whose 8-bit products saturate (default false)."),
-    methods: ["dynamic"],
+    methods: ["dynamic", "static"],
   },
   nodes_to_quantize: {
     option: list("Only these nodes, by name.", "/fc1/MatMul"),
@@ -87,9 +101,9 @@ export const QUANTIZE_OPTIONS: OptionTable = {
   quant_format: {
     option: choice(
       ["QOperator", "QDQ"],
-      "MatMulNBits and GatherBlockQuantized, or DequantizeLinear with blocks (default QOperator).",
+      "weight_only: MatMulNBits and GatherBlockQuantized, or DequantizeLinear with blocks (default QOperator); static: QDQ.",
     ),
-    methods: ["weight_only"],
+    methods: ["static", "weight_only"],
   },
   algorithm: {
     option: choice(["rtn", "hqq", "bnb4"], "How blocks are quantized (default rtn)."),
@@ -134,6 +148,7 @@ export const QUANTIZE_OPTIONS: OptionTable = {
     ),
     methods: ["float16", "dtype"],
   },
+  ...CALIBRATION_OPTIONS,
 };
 
 const { names, json, query } = schemasOf(QUANTIZE_OPTIONS);
@@ -144,16 +159,10 @@ export const QuantizeQuery = query;
 
 /**
  * The options as the engine takes them.
- * @throws ApiError for a method that is not there yet and for options that the method does not have
+ * @throws ApiError for options that the method does not have, and for what is said of a dataset that is not given
  */
 export function quantizeRequest(given: Record<string, unknown>) {
   const { method = "auto", dtype } = given;
-  if (method === "static") {
-    throw new ApiError(
-      "method_not_available",
-      "static quantization with calibration is not available yet",
-    );
-  }
   if (dtype !== undefined && given["method"] !== undefined) {
     throw optionsRefused(
       ["method"],
@@ -163,5 +172,15 @@ export function quantizeRequest(given: Record<string, unknown>) {
   const chosen = dtype === undefined ? String(method) : "dtype";
   const label = dtype === undefined ? `method=${chosen}` : `dtype=${JSON.stringify(dtype)}`;
   refuseOptionsOfOthers(QUANTIZE_OPTIONS, given, chosen, label);
-  return { operation: "quantize" as const, options: given };
+  const needless = ["calibration_inputs", "calibration_rows"].filter((name) => name in given);
+  if (needless.length > 0 && given["calibration_dataset"] === undefined) {
+    throw optionsRefused(needless, "needs calibration_dataset");
+  }
+  const request = { operation: "quantize" as const, options: given };
+  try {
+    calibrationWanted(request);
+  } catch (error) {
+    throw optionError(error) ?? error;
+  }
+  return request;
 }

@@ -7,6 +7,7 @@ export const MEASUREMENTS = [
   "benchmark",
   "verify",
   "evaluate",
+  "calibrate",
 ] as const satisfies readonly TaskKind[];
 export type MeasurementKind = (typeof MEASUREMENTS)[number];
 

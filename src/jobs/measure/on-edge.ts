@@ -1,5 +1,6 @@
 /** @file A measurement in the Worker itself: the runners' program on the isolate's ONNX Runtime, on objects in R2. */
 import type { Task } from "../../runner/protocol.ts";
+import type { TaskKit } from "../../runner/task-kit.ts";
 import { StoredObjectError } from "../../store/r2-source.ts";
 import { inTurn } from "../turns.ts";
 import { resultProblem } from "../runners/task-result.ts";
@@ -33,36 +34,31 @@ export async function performOnEdge(
     import("../../runtime/edge.ts"),
   ]);
   const perform = performOn([{ backend: "wasm", name: "the Worker", runtime: edgeRuntime() }]);
-  // Addresses that only the kit below understands: the objects' keys.
-  const sources = Object.entries(order.sources).map(([name, { key, ...source }]) => [
-    name,
-    { ...source, url: key },
-  ]);
-  const { id, kind, spec } = order;
-  const task: Task = {
-    id,
-    kind,
-    lease: 1,
-    spec,
-    sources: Object.fromEntries(sources),
-    targets: {},
-  };
-  const result = await inTurn(
-    () =>
-      perform(task, {
-        signal,
-        onProgress,
-        read: async ({ url: key }, range) => {
-          const part = range && { range: { offset: range.start, length: range.end - range.start } };
-          const object = await env.BLOBS.get(key, part);
-          if (!object) throw new StoredObjectError(`the object ${key} is gone`);
-          return new Uint8Array(await object.arrayBuffer());
-        },
-        write: () => Promise.reject(new TypeError("measure: no task writes here")),
-      }),
-    signal,
-  );
+  const kit = edgeKit(env, { signal, onProgress });
+  const result = await inTurn(() => perform(edgeTask(order), kit), signal);
   const problem = await resultProblem(env, order, 1, result);
   if (problem) throw new TypeError(`measure: ${problem}`);
   return result;
+}
+
+/** The task with addresses that only `edgeKit` understands: the objects' keys. */
+export function edgeTask({ id, kind, spec, sources }: TaskOrder): Task {
+  const addressed = Object.entries(sources).map(([name, { key, ...source }]) => [
+    name,
+    { ...source, url: key },
+  ]);
+  return { id, kind, lease: 1, spec, sources: Object.fromEntries(addressed), targets: {} };
+}
+
+export function edgeKit(env: Env, hooks: EdgeHooks): TaskKit {
+  return {
+    ...hooks,
+    read: async ({ url: key }, range) => {
+      const part = range && { range: { offset: range.start, length: range.end - range.start } };
+      const object = await env.BLOBS.get(key, part);
+      if (!object) throw new StoredObjectError(`the object ${key} is gone`);
+      return new Uint8Array(await object.arrayBuffer());
+    },
+    write: () => Promise.reject(new TypeError("measure: no task writes here")),
+  };
 }

@@ -20,7 +20,7 @@ export interface Place {
 }
 
 export interface MeasurementRequest extends Place {
-  kind: Exclude<MeasurementKind, "evaluate">;
+  kind: Exclude<MeasurementKind, "evaluate" | "calibrate">;
   modelId: string;
   /** The model to compare with, where the kind has one. */
   originalId?: string | undefined;

@@ -100,10 +100,6 @@ it("options that do not exist, do not fit or are not of their kind are refused w
     expect([query, json.status, json.code, json.errors[0].path]).toEqual([query, 400, code, path]);
     expect(json.errors[0].message).toMatch(message);
   }
-  expect((await call("/v1/quantize?method=static", { body })).json).toMatchObject({
-    status: 400,
-    code: "method_not_available",
-  });
   expect((await call("/v1/prune?method=ln_structured&seed=1", { body })).json.code).toBe(
     "invalid_request",
   );
