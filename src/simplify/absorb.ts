@@ -36,7 +36,7 @@ export async function findProduct(
   wiring: Wiring,
 ): Promise<Product | undefined> {
   const node = wiring.producer(name, "Conv", "ConvTranspose", "Gemm");
-  if (!node || wiring.readers(name).size > 1 || wiring.isOutput(name)) return undefined;
+  if (!node || wiring.readerCount(name) > 1 || wiring.isOutput(name)) return undefined;
   if (wiring.home(name) !== graph) return undefined;
   const [data, weightName = "", biasName = ""] = node.inputs;
   const weight = wiring.constant(weightName);
@@ -50,7 +50,7 @@ export async function findProduct(
 }
 
 function isOwn(name: string, wiring: Wiring): boolean {
-  return wiring.readers(name).size === 1 && !wiring.isOutput(name);
+  return wiring.readerCount(name) === 1 && !wiring.isOutput(name);
 }
 
 async function biasOf(

@@ -32,7 +32,7 @@ export function worthFolding(
     const results = node.outputs.filter((name) => isReadBeyond(name, left, wiring));
     if (results.length === 0) continue;
     const cost = results.reduce((sum, name) => sum + resultCost(name, resultBytes(name)), 0);
-    if (cost <= replacedBytes(node, left, wiring) + limit) chosen.add(node);
+    if (replacedBytes(node, left, wiring, cost - limit) >= cost - limit) chosen.add(node);
     else left.delete(node);
   }
   return chosen;
@@ -40,21 +40,28 @@ export function worthFolding(
 
 function isReadBeyond(name: string, nodes: ReadonlySet<Node>, wiring: Wiring): boolean {
   if (!name) return false;
-  return wiring.isOutput(name) || [...wiring.readers(name)].some((reader) => !nodes.has(reader));
+  if (wiring.isOutput(name)) return true;
+  for (const reader of wiring.readers(name)) if (!nodes.has(reader)) return true;
+  return false;
 }
 
 function resultCost(name: string, bytes: number | undefined): number {
   return bytes === undefined ? 0 : bytes + name.length + TENSOR_BYTES;
 }
 
-/** Bytes of the node and of all that is there for it alone. */
-function replacedBytes(node: Node, known: ReadonlySet<Node>, wiring: Wiring): number {
+/** Bytes of the node and of all that is there for it alone; counted no further than to what is needed. */
+function replacedBytes(
+  node: Node,
+  known: ReadonlySet<Node>,
+  wiring: Wiring,
+  needed: number,
+): number {
   const gone = new Set<Node>([node]);
   const pending = [node];
   const seen = new Set<string>();
   let bytes = 0;
   const isGone = (name: string): boolean => !isReadBeyond(name, gone, wiring);
-  for (let at = pending.pop(); at; at = pending.pop()) {
+  for (let at = pending.pop(); at && bytes < needed; at = pending.pop()) {
     bytes += MESSAGE_BYTES + encodeNode(at, nowhere).byteLength;
     for (const name of at.inputs) {
       if (!name || seen.has(name) || !isGone(name)) continue;

@@ -15,7 +15,8 @@ export class Wiring {
   readonly graphs = new Set<Graph>();
   readonly #producers = new Map<string, Node>();
   readonly #homes = new Map<string, Graph>();
-  readonly #readers = new Map<string, Set<Node>>();
+  /** By name, the nodes that read it and at which of their inputs, so that a node of many inputs costs no more. */
+  readonly #readers = new Map<string, Map<Node, number[]>>();
   readonly #inputs = new Set<string>();
   readonly #outputs = new Set<string>();
   readonly #functions: ReadonlySet<string>;
@@ -42,7 +43,7 @@ export class Wiring {
   }
 
   #indexNode(node: Node, graph: Graph): void {
-    for (const name of node.inputs) this.#read(name, node);
+    node.inputs.forEach((name, index) => this.#read(name, node, [index]));
     for (const name of node.outputs) {
       if (!name) continue;
       this.#producers.set(name, node);
@@ -51,11 +52,13 @@ export class Wiring {
     for (const body of subgraphs(node)) this.#index(body);
   }
 
-  #read(name: string, node: Node): void {
+  #read(name: string, node: Node, at: readonly number[]): void {
     if (!name) return;
-    const readers = this.#readers.get(name);
-    if (readers) readers.add(node);
-    else this.#readers.set(name, new Set([node]));
+    const readers = this.#readers.get(name) ?? new Map<Node, number[]>();
+    this.#readers.set(name, readers);
+    const places = readers.get(node);
+    if (places) places.push(...at);
+    else readers.set(node, [...at]);
   }
 
   /** Nodes of ai.onnx, of these op types where any are given, in all graphs in their order. */
@@ -86,8 +89,12 @@ export class Wiring {
   }
 
   /** Nodes that read the name, in nested graphs too. */
-  readers(name: string): ReadonlySet<Node> {
-    return this.#readers.get(name) ?? NONE;
+  readers(name: string): MapIterator<Node> {
+    return (this.#readers.get(name) ?? NONE).keys();
+  }
+
+  readerCount(name: string): number {
+    return this.#readers.get(name)?.size ?? 0;
   }
 
   /** A graph, of whatever depth, hands it out. */
@@ -96,7 +103,7 @@ export class Wiring {
   }
 
   isRead(name: string): boolean {
-    return this.isOutput(name) || this.readers(name).size > 0;
+    return this.isOutput(name) || this.readerCount(name) > 0;
   }
 
   /** The initializer of that name, unless callers can override it. */
@@ -123,8 +130,13 @@ export class Wiring {
     const before = node.inputs[index];
     while (node.inputs.length < index) node.inputs.push("");
     node.inputs[index] = name;
-    if (before && !node.inputs.includes(before)) this.#readers.get(before)?.delete(node);
-    this.#read(name, node);
+    if (before) {
+      const readers = this.#readers.get(before);
+      const places = readers?.get(node)?.filter((place) => place !== index) ?? [];
+      if (places.length > 0) readers?.set(node, places);
+      else readers?.delete(node);
+    }
+    this.#read(name, node, [index]);
   }
 
   /**
@@ -146,11 +158,12 @@ export class Wiring {
   }
 
   #redirect(from: string, to: string): void {
-    for (const node of this.readers(from)) {
-      node.inputs = node.inputs.map((name) => (name === from ? to : name));
-      this.#read(to, node);
-    }
+    const readers = this.#readers.get(from);
     this.#readers.delete(from);
+    for (const [node, places] of readers ?? []) {
+      for (const index of places) node.inputs[index] = to;
+      this.#read(to, node, places);
+    }
   }
 
   /** The node makes `to` where it made `from`. */
@@ -174,7 +187,19 @@ export class Wiring {
     const orphans = new Set<Node>();
     this.#forget(node, orphans);
     if (graph) for (const each of nodes) this.#indexNode(each, graph);
-    for (const orphan of orphans) this.sweep(orphan);
+    // A loop, because what is made for nothing can be a chain of all nodes; the set grows while it is walked.
+    for (const orphan of orphans) {
+      if (!this.#isUnread(orphan)) {
+        orphans.delete(orphan);
+        continue;
+      }
+      this.#replaced.set(orphan, []);
+      this.#forget(orphan, orphans);
+    }
+  }
+
+  #isUnread(node: Node): boolean {
+    return !this.#replaced.has(node) && !node.outputs.some((name) => name && this.isRead(name));
   }
 
   #forget(node: Node, orphans: Set<Node>): void {
@@ -195,9 +220,7 @@ export class Wiring {
 
   /** Removes the node if nothing reads it. */
   sweep(node: Node): boolean {
-    if (this.#replaced.has(node) || node.outputs.some((name) => name && this.isRead(name))) {
-      return false;
-    }
+    if (!this.#isUnread(node)) return false;
     this.remove(node);
     return true;
   }
@@ -210,4 +233,4 @@ export class Wiring {
   }
 }
 
-const NONE: ReadonlySet<Node> = new Set();
+const NONE: ReadonlyMap<Node, number[]> = new Map();

@@ -25,7 +25,7 @@ export const mergeReshapes: Pass = async ({ model, types }) => {
       count++;
       continue;
     }
-    if (wiring.readers(input).size > 1 || wiring.isOutput(input)) continue;
+    if (wiring.readerCount(input) > 1 || wiring.isOutput(input)) continue;
     if (await isAbsolute(node, wiring)) {
       wiring.setInput(node, 0, source);
       wiring.sweep(inner);

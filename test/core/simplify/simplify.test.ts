@@ -213,3 +213,21 @@ it("a round's result is simplified until nothing is left", async () => {
   expect(report.simplification?.rounds).toBeGreaterThan(1);
   expect(await difference(original, result, X)).toBe(0);
 });
+
+it("chains of as many nodes as a model may have are no trouble", async () => {
+  const chain = (opType: string, from: string, prefix: string, count: number) =>
+    Array.from({ length: count }, (_, i) =>
+      makeNode(opType, [i === 0 ? from : `${prefix}${i - 1}`], [`${prefix}${i}`]),
+    );
+  const nodes = [
+    ...chain("Neg", "x", "dead", 10_000),
+    ...chain("Identity", "x", "same", 10_000),
+    ...chain("Neg", "one", "constant", 10_000),
+    makeNode("Add", ["same9999", "constant9999"], ["y"]),
+  ];
+  const original = model(nodes, { initializers: [makeFloat32("one", [1], [])] });
+  const { report, ops } = await simplified(original);
+  expect(report.simplification).toMatchObject({ nodesBefore: 30_001 });
+  expect(ops.slice(-1)).toEqual(["Add"]);
+  expect(ops.length).toBeLessThan(2);
+}, 30_000);
