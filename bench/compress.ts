@@ -4,7 +4,7 @@
  *
  * `npm run bench -- compress [transformer] [conv] [large]` (all three when none is named). The large model
  * takes 2.5 GB of disk, the results as much again, and the Python tools up to 10 GB of memory; it is removed afterwards.
- * Medians of CPU seconds. The last line on stdout is JSON.
+ * Medians of CPU seconds; `floor_s` is what starting Node, reading the model and writing the result alone take. The last line on stdout is JSON.
  */
 import { convNet, RESNET_50 } from "./conv-net.ts";
 import { type Case, runPairs } from "./file-pairs.ts";

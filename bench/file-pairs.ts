@@ -1,18 +1,18 @@
 /**
  * @file Conversions file to file, whole processes, ours and Python's in turn.
  *
- * Ours is bench/compress-one.ts as one bundled file, with V8's code cache kept between runs (as Python keeps its
- * bytecode) and flags that trade its helper threads and young generation for memory.
+ * Ours is bench/compress-one.ts, which calls `compressFile` as any program does, as one bundled file without flags, with
+ * V8's code cache kept between runs (as Python keeps its bytecode). Beside it runs the floor: bench/io-floor.ts.
  */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { buildSync } from "esbuild";
 import { type BenchModel, FOLDER } from "./models.ts";
 
 const OURS = `${FOLDER}/compress-one.mjs`;
 const OUTPUT = `${FOLDER}/output`;
 const PYTHON = process.env["HONE_BENCH_PYTHON"] ?? "python3";
-const NODE_FLAGS = ["--single-threaded", "--max-semi-space-size=2"];
+const FLOOR = `${FOLDER}/io-floor.mjs`;
 
 export interface Case {
   name: string;
@@ -38,11 +38,13 @@ export function runPairs(cases: readonly Case[], model: BenchModel, rounds: numb
   const rows = cases.map((each) => {
     const ours: Figures[] = [];
     const peers: Figures[] = [];
+    const floors: Figures[] = [];
     // the first run fills the code cache
     runOurs(each, model);
     for (let round = 0; round < rounds; round++) {
       console.error(`${each.name}: round ${round + 1} of ${rounds}`);
       ours.push(runOurs(each, model));
+      floors.push(runFloor(outputBytes(), model));
       if (hasPeer) peers.push(...runPeer(each, model));
     }
     const oursCpu = median(ours, "cpu_s") ?? NaN;
@@ -52,6 +54,7 @@ export function runPairs(cases: readonly Case[], model: BenchModel, rounds: numb
       bytes: model.bytes,
       ours_s: oursCpu,
       ours_wall_s: median(ours, "wall_s"),
+      floor_s: median(floors, "cpu_s"),
       peer: each.peer,
       peer_s: peerCpu,
       peer_wall_s: median(peers, "wall_s"),
@@ -67,26 +70,31 @@ export function runPairs(cases: readonly Case[], model: BenchModel, rounds: numb
 function build(): void {
   mkdirSync(FOLDER, { recursive: true });
   buildSync({
-    entryPoints: ["bench/compress-one.ts"],
+    entryPoints: ["bench/compress-one.ts", "bench/io-floor.ts"],
     bundle: true,
     platform: "node",
     format: "esm",
-    outfile: OURS,
+    outdir: FOLDER,
+    outExtension: { ".js": ".mjs" },
     logLevel: "error",
   });
   copyFileSync("src/kernels/kernels.wasm", `${FOLDER}/kernels.wasm`);
 }
 
 function runOurs({ operation, options }: Case, { path }: BenchModel): Figures {
-  const args = [
-    ...NODE_FLAGS,
-    OURS,
-    operation,
-    JSON.stringify(options),
-    path,
-    `${OUTPUT}/ours.onnx`,
-  ];
+  const args = [OURS, operation, JSON.stringify(options), path, `${OUTPUT}/ours.onnx`];
   return run(process.execPath, args);
+}
+
+/** The same reads and writes, and nothing else. */
+function runFloor(bytes: number, { path }: BenchModel): Figures {
+  const inputs = [path, `${path}.data`].filter((file) => existsSync(file));
+  return run(process.execPath, [FLOOR, `${OUTPUT}/floor`, String(bytes), ...inputs]);
+}
+
+function outputBytes(): number {
+  const files = readdirSync(OUTPUT);
+  return files.reduce((sum, file) => sum + statSync(`${OUTPUT}/${file}`).size, 0);
 }
 
 /** Nothing where the tool fails, for want of a package it needs: the row's peer is then null. */
