@@ -38,7 +38,7 @@ it("simplified models answer as their originals, and are no larger", async () =>
       const again = await simplified(result);
       expect(again.report.simplification?.nodesAfter).toBe(nodesAfter);
     }),
-    { numRuns: Number(process.env["SIMPLIFY_RUNS"] ?? 60), seed: 5 },
+    { numRuns: Number(process.env["SIMPLIFY_RUNS"] ?? 40), seed: 5 },
   );
-  expect(gone).toBeGreaterThan(300);
+  expect(gone).toBeGreaterThan(200);
 }, 120_000);

