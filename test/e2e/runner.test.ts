@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { linearFile } from "../worker/service/models.ts";
+import { blankFile, linearFile } from "../worker/service/models.ts";
 import { newService, type TestService } from "./service.ts";
 
 const HONE = join(import.meta.dirname, "../../src/cli/hone.ts");
@@ -128,6 +128,44 @@ it("a host times and verifies models natively, and ends cleanly on SIGTERM", asy
   child.kill("SIGTERM");
   expect(await ended).toBe(0);
   await until(async () => (await runner("host")).state === "gone");
+});
+
+it("ranges that a host finds are the Worker's, and it finds those of a model that the Worker cannot run", async () => {
+  const { child } = await start("calibrator", "cpu");
+  const calibrated = async (executor: string) => {
+    const wait = { Prefer: "wait=60" };
+    return (await post(`/v1/models/${model}/calibrate`, { executor }, wait)).json;
+  };
+  const [here, there] = [await calibrated("edge"), await calibrated("runner")];
+  expect([here.executor, there.executor]).toEqual(["edge", expect.stringMatching(/^runner_/)]);
+  const names = Object.keys(here.result.values);
+  expect(names.length).toBeGreaterThan(100);
+  expect(Object.keys(there.result.values)).toEqual(names);
+  for (const name of names) {
+    const [a, b] = [here.result.values[name], there.result.values[name]];
+    const near = 1e-3 * Math.max(Math.abs(a.min), Math.abs(a.max), 1e-6);
+    expect(Math.abs(a.min - b.min), `${name} ${a.min} ${b.min}`).toBeLessThan(near);
+    expect(Math.abs(a.max - b.max), `${name} ${a.max} ${b.max}`).toBeLessThan(near);
+  }
+
+  const large = await blankFile(2900);
+  const answer = await service.call("/v1/quantize?method=static", { method: "POST", body: large });
+  expect(answer.status).toBe(200);
+  expect((await answer.arrayBuffer()).byteLength).toBeLessThan(large.length / 3);
+  const link = /<(.+?)>/.exec(answer.headers.get("Link") ?? "")?.[1] ?? "";
+  const report = await get(link);
+  expect(report.notes[0]).toMatch(/made-up inputs \(made up, 2, on a runner\)/);
+  expect(report.activations.map(({ name }: Json) => name)).toEqual(["x", "y"]);
+  expect(report.verification).toMatchObject({ ran: false });
+
+  const { json } = await post(`/v1/models/${model}/quantize`, {
+    method: "static",
+    executor: "runner",
+  });
+  expect(await over(json.id)).toMatchObject({ state: "succeeded", error: null });
+  const ended = exit(child);
+  child.kill("SIGTERM");
+  await ended;
 });
 
 it("a runner that is killed in its work loses it to another", async () => {

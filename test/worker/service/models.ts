@@ -1,5 +1,5 @@
 /** @file Small models as files: a linear layer whose weight is large enough to be worth quantizing. */
-import { makeFloat32, makeNode } from "../../../src/graph/build.ts";
+import { makeFloat32, makeNode, makeTensor } from "../../../src/graph/build.ts";
 import { DataType } from "../../../src/onnx/data-type.ts";
 import type { Model, ValueInfo } from "../../../src/onnx/model.ts";
 import { MemorySink } from "../../../src/onnx/source.ts";
@@ -71,6 +71,16 @@ export async function untidyFile(rows = 64, columns = 64, seed = 1) {
     makeNode("Neg", ["c"], ["z"]),
   ];
   graph.outputs.push(info("z", ["batch", columns]));
+  return await fileOf(model);
+}
+
+/** y = x·0 with `side`² weights, which cost no time to make: a large file. */
+export async function blankFile(side: number) {
+  const model = linear(2, 2);
+  const { initializers, inputs, outputs } = model.graph;
+  const zeros = new Uint8Array(side * side * 4);
+  initializers.set("w", makeTensor("w", DataType.float32, [side, side], zeros));
+  for (const each of [...inputs, ...outputs]) each.type = info(each.name, ["batch", side]).type;
   return await fileOf(model);
 }
 

@@ -1,11 +1,10 @@
 /** @file Static quantization over HTTP: where its ranges come from, what its report says, what is refused. */
 import { zipSync } from "fflate";
 import { expect, it } from "vitest";
-import { makeFloat32, makeNode, makeTensor } from "../../../src/graph/build.ts";
-import { DataType } from "../../../src/onnx/data-type.ts";
+import { makeFloat32, makeNode } from "../../../src/graph/build.ts";
 import type { Model } from "../../../src/onnx/model.ts";
 import { npy } from "./dataset-files.ts";
-import { fileOf, linear } from "./models.ts";
+import { blankFile, fileOf, linear } from "./models.ts";
 import { type Answer, newWorkspace, type Workspace } from "./service.ts";
 
 const ROWS = 64;
@@ -130,14 +129,7 @@ it("what does not fit is refused, and says what would", async () => {
 
 it("a model that the Worker cannot run is refused with the figures, and names the runner", async () => {
   const { call } = await newWorkspace();
-  const model = linear(2, 2);
-  const side = 2900;
-  const zeros = new Uint8Array(side * side * 4);
-  model.graph.initializers.set("w", makeTensor("w", DataType.float32, [side, side], zeros));
-  for (const info of [...model.graph.inputs, ...model.graph.outputs]) {
-    info.type = { kind: "tensor", elementType: DataType.float32, shape: ["batch", side] };
-  }
-  const body = await fileOf(model);
+  const body = await blankFile(2900);
   const { json } = await call("/v1/quantize?method=static", { body });
   expect(json).toMatchObject({ status: 422, code: "no_executor" });
   expect(json.detail).toMatch(

@@ -4,13 +4,31 @@ const WEIGHTS = ["nodes_to_quantize", "nodes_to_exclude", "op_types_to_quantize"
 const BLOCKS = ["block_size", "is_symmetric", "accuracy_level"];
 const HALF = ["keep_io_types", "op_block_list", "node_block_list"];
 const RANGE = ["min_positive_val", "max_finite_val"];
+const ROWS = ["calibration_dataset", "calibration_inputs", "calibration_rows"];
 const PRUNED = ["amount", "storage", "nodes_to_prune", "nodes_to_exclude", "op_types"];
 
 /** By operation and method; the bounds (`min_sqnr_db`, `min_cosine`, `verify`) belong to all. */
 export const METHOD_OPTIONS = {
   quantize: {
-    auto: WEIGHTS,
+    auto: [...WEIGHTS, ...ROWS],
     dynamic: ["weight_type", "per_channel", "reduce_range", ...WEIGHTS],
+    static: [
+      ...ROWS,
+      "activation_type",
+      "weight_type",
+      "per_channel",
+      "reduce_range",
+      "activation_symmetric",
+      "weight_symmetric",
+      "calibrate_method",
+      "percentile",
+      "calibration_bins",
+      "calibration_moving_average",
+      "calibration_range_symmetric",
+      "quant_format",
+      "executor",
+      ...WEIGHTS,
+    ],
     weight_only: [
       "bits",
       ...BLOCKS,
@@ -37,4 +55,12 @@ export const METHOD_OPTIONS = {
 export const BOUNDS = ["min_sqnr_db", "min_cosine", "verify"];
 
 /** Seen at once; the others unfold. */
-export const FIRST = ["bits", "block_size", "amount", "pattern", "min_sqnr_db", "min_cosine"];
+export const FIRST = [
+  "bits",
+  "block_size",
+  ...ROWS,
+  "amount",
+  "pattern",
+  "min_sqnr_db",
+  "min_cosine",
+];

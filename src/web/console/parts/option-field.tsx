@@ -76,10 +76,9 @@ export function optionValue(schema: Schema, text: string): unknown {
   }
 }
 
-/** The values that can be chosen: without those that the description says are not there. */
-export function available({ enum: values = [], description = "" }: Schema): string[] {
-  const missing = /`(\w+)` is not available yet/.exec(description)?.[1];
-  return values.map(String).filter((value) => value !== missing);
+/** The values that can be chosen. */
+export function available({ enum: values = [] }: Schema): string[] {
+  return values.map(String);
 }
 
 function kindOf({ type, enum: values, items }: Schema): Kind {
