@@ -17,7 +17,10 @@ export interface Console {
 }
 
 export async function openConsole(): Promise<Console> {
-  const [service, browser] = await Promise.all([newService(), startChromium()]);
+  const [service, browser] = await Promise.all([
+    newService({ allowLoopback: true }),
+    startChromium(),
+  ]);
   const open = async (path = "", where = browser) => {
     const page = await where.open(`${service.url}/#key=${service.apiKey}`);
     page.setDefaultTimeout(TIMEOUT_MS);

@@ -2,6 +2,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { digitsNpz } from "../../../examples/demo/digits-dataset.ts";
+import type { Job } from "../../../sdk/typescript/src/index.ts";
 import { linearFile } from "../../worker/service/models.ts";
 import { type Browser, startChromium } from "../chromium.ts";
 import { type Console, ended } from "./open-console.ts";
@@ -22,6 +23,25 @@ export function servesItsPages(served: () => Console): void {
     const dataset = await hone.datasets.create(digitsNpz({ perDigit: 2 }), { name: "digits.npz" });
     const { id } = await hone.models.quantize(model.id, { method: "weight_only", bits: 4 });
     await hone.jobs.wait(id);
+    const { api } = hone;
+    const steps = [{ op: "prune" as const, amount: 0.5 }, { op: "verify" as const }];
+    const params = { path: { id: model.id } };
+    const { data } = await api.POST("/v1/models/{id}/optimize", { params, body: { steps } });
+    const optimized = data as Job;
+    await hone.jobs.wait(optimized.id);
+    const { data: hook } = await api.POST("/v1/hooks", {
+      body: { name: "releases", source: "standard", model: { url: "{url}" }, steps },
+    });
+    const { data: tested } = await api.POST("/v1/hooks/{id}/test", {
+      params: { path: { id: hook?.id ?? "" } },
+      body: { event: "", payload: { note: "there is no url" }, dry_run: false },
+    });
+    const { data: endpoint } = await api.POST("/v1/webhook-endpoints", {
+      body: { url: "http://127.0.0.1:9/", events: ["runner.lost"], description: "" },
+    });
+    await api.POST("/v1/webhook-endpoints/{id}/test", {
+      params: { path: { id: endpoint?.id ?? "" } },
+    });
     modelPath = `models/${model.id}`;
     pages = [
       ["compress", "Compress a model"],
@@ -35,7 +55,14 @@ export function servesItsPages(served: () => Console): void {
       [`datasets/${dataset.id}`, "digits.npz"],
       ["jobs", "Jobs"],
       [`jobs/${id}`, "Quantize"],
+      [`jobs/${optimized.id}`, "Optimize"],
+      ["recipes", "Recipes"],
       ["runners", "Runners"],
+      ["hooks", "Hooks"],
+      [`hooks/${hook?.id}`, "releases"],
+      [`hooks/${hook?.id}/${tested?.deliveries[0]}`, "Delivery"],
+      ["webhooks", "Webhooks"],
+      [`webhooks/${endpoint?.id}`, "Endpoint"],
       ["keys", "Keys"],
       ["no-such-page", "There is no such page"],
     ];
@@ -96,17 +123,46 @@ export function servesItsPages(served: () => Console): void {
     await page.close();
   });
 
+  it.each([1280, 360])("at %i pixels nothing moves while a page fills", async (width) => {
+    const page = await served().browser.open("about:blank");
+    await page.setViewportSize({ width, height: 900 });
+    await page.addInitScript(WATCH_SHIFTS);
+    for (const [path, heading] of pages) {
+      // A page of its own each time: shifts are counted from its first paint.
+      await page.goto("about:blank");
+      await page.goto(`${served().service.url}/#key=${served().service.apiKey}`);
+      await page.getByRole("navigation").waitFor();
+      await page.goto(`${served().service.url}/#/${path}`);
+      await settled(page, heading);
+      await page.waitForTimeout(300);
+      expect(await page.evaluate<number>("window.shifted"), `${path} at ${width}`).toBeLessThan(
+        0.05,
+      );
+    }
+    await page.close();
+  });
+
   it("a key is shown once, opens the workspace, and is deleted", async () => {
     const page = await served().open("keys");
     await page.getByLabel("Name").fill("ci");
+    await page.getByLabel("admin").uncheck();
+    await page.getByLabel("It works").selectOption("a day");
     await page.getByRole("button", { name: "Make a key" }).click();
     const secret = (await page.getByTestId("secret").textContent()) ?? "";
     const headers = { Authorization: `Bearer ${secret}` };
     const status = async () =>
       (await fetch(`${served().service.url}/v1/models`, { headers })).status;
     expect(await status()).toBe(200);
+    expect((await fetch(`${served().service.url}/v1/keys`, { headers })).status).toBe(403);
     await page.reload();
-    const row = page.getByRole("row", { name: /^ci / });
+    const row = page.getByRole("row", { name: /^ci .* read, write / });
+    await row.getByRole("button", { name: "Rotate" }).click();
+    await row.getByRole("button", { name: /^Rotate: / }).click();
+    const rotated = (await page.getByTestId("secret").textContent()) ?? "";
+    expect(rotated).not.toBe(secret);
+    headers.Authorization = `Bearer ${rotated}`;
+    expect(await status()).toBe(200);
+    await page.reload();
     await row.getByRole("button", { name: "Delete" }).click();
     expect(await page.getByTestId("secret").count()).toBe(0);
     await row.getByRole("button", { name: /^Delete: / }).click();
@@ -119,9 +175,9 @@ export function servesItsPages(served: () => Console): void {
     const page = await served().open("jobs");
     const quantized = page.getByRole("row", { name: /^Quantize job_.* succeeded/ });
     await quantized.first().waitFor();
-    await page.getByLabel("Operation").selectOption("verify");
+    await page.getByLabel("Operation").selectOption("calibrate");
     await page.getByRole("cell", { name: "None." }).waitFor();
-    expect(page.url()).toContain("#/jobs?operation=verify");
+    expect(page.url()).toContain("#/jobs?operation=calibrate");
     await page.goBack();
     await quantized
       .first()
@@ -165,6 +221,14 @@ export function servesItsPages(served: () => Console): void {
     for (const each of [tab, measuring, page]) await each.close();
   });
 }
+
+/** In the page: the sum of its layout shifts, as https://web.dev/articles/cls has it, but over all sessions. */
+const WATCH_SHIFTS = `
+  window.shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+`;
 
 /** The page is there, and nothing of it is being loaded. */
 async function settled(page: Page, heading: string): Promise<void> {

@@ -14,7 +14,17 @@ import type { AnyJob } from "./use-job.ts";
 type Query = NonNullable<operations["listJobs"]["parameters"]["query"]>;
 
 const STATES = ["queued", "running", "succeeded", "failed", "canceled"];
-const OPERATIONS = ["quantize", "prune", "simplify", "train", "benchmark", "verify", "evaluate"];
+const OPERATIONS = [
+  "quantize",
+  "prune",
+  "simplify",
+  "train",
+  "optimize",
+  "benchmark",
+  "verify",
+  "evaluate",
+  "calibrate",
+];
 
 export function JobList({ query }: { query: URLSearchParams }) {
   const hone = useHone();

@@ -83,6 +83,7 @@ function Outcome({ job }: { job: AnyJob }) {
     case "benchmark":
     case "verify":
     case "evaluate":
+    case "calibrate":
       return <MeasurementResult job={job} />;
     case "optimize":
       return <OptimizeView job={job} />;
@@ -100,6 +101,7 @@ export function jobTitle({ operation }: AnyJob): string {
     benchmark: "Benchmark",
     verify: "Verify",
     evaluate: "Evaluate",
+    calibrate: "Calibrate",
     optimize: "Optimize",
   }[operation];
 }

@@ -8,12 +8,55 @@ import { Table } from "../parts/table.tsx";
 type Result = NonNullable<MeasurementJob["result"]>;
 type Benchmark = Extract<Result, { device: string }>;
 type Evaluation = Extract<Result, { metrics: unknown }>;
+type Calibration = Extract<Result, { values: unknown }>;
 type Verification = Extract<Result, { loaded: boolean }>;
 
 export function MeasurementResult({ job: { result } }: { job: MeasurementJob }) {
   if (!result) return null;
   if ("device" in result) return <Times result={result} />;
+  if ("values" in result) return <Ranges result={result} />;
   return "metrics" in result ? <Metrics result={result} /> : <Closeness result={result} />;
+}
+
+function Ranges({
+  result: { backend, inputs, made_up, runs, values, unusable },
+}: {
+  result: Calibration;
+}) {
+  return (
+    <>
+      <Facts
+        facts={[
+          ["Backend", backend],
+          ["Inputs", `${inputs}${made_up ? ", made up" : ""}`],
+          ["Runs", runs],
+        ]}
+      />
+      <Table
+        caption="Ranges of values"
+        rows={Object.entries(values)}
+        rowKey={([name]) => name}
+        columns={[
+          { title: "Value", heads: true, cell: ([name]) => <code>{name}</code> },
+          { title: "Smallest", number: true, cell: ([, { min }]) => real(min) },
+          { title: "Largest", number: true, cell: ([, { max }]) => real(max) },
+          { title: "Range from", number: true, cell: ([, { low }]) => real(low) },
+          { title: "to", number: true, cell: ([, { high }]) => real(high) },
+        ]}
+      />
+      {Object.keys(unusable).length > 0 && (
+        <Table
+          caption="Values without a range"
+          rows={Object.entries(unusable)}
+          rowKey={([name]) => name}
+          columns={[
+            { title: "Value", heads: true, cell: ([name]) => <code>{name}</code> },
+            { title: "Why", cell: ([, why]) => why },
+          ]}
+        />
+      )}
+    </>
+  );
 }
 
 function Metrics({ result: { backend, rows, metrics } }: { result: Evaluation }) {

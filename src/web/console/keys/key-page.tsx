@@ -1,27 +1,48 @@
-/** @file #/keys: API keys of the workspace; a new one's secret is shown once. */
+/** @file #/keys: API keys of the workspace: what each may do, how long, and a new secret for it; a secret is shown once. */
 import { useState } from "preact/hooks";
+import type { Key } from "../../../../sdk/typescript/src/generated/schema.d.ts";
 import { when } from "../format.ts";
-import { ConfirmButton, CopyButton } from "../parts/buttons.tsx";
-import { TextField } from "../parts/fields.tsx";
+import { ConfirmButton } from "../parts/buttons.tsx";
+import { Checks } from "../parts/checks.tsx";
+import { Choice, TextField } from "../parts/fields.tsx";
 import { Page } from "../parts/page.tsx";
 import { MoreButton, usePages } from "../parts/pager.tsx";
 import { Refused } from "../parts/problem.tsx";
+import { RowForm } from "../parts/row-form.tsx";
+import { Secret } from "../parts/secret.tsx";
 import { Table } from "../parts/table.tsx";
 import { useHone } from "../session.ts";
 import { useAction } from "../use-load.ts";
 
+const SCOPES = ["read", "write", "admin"] as const;
+type Scope = (typeof SCOPES)[number];
+const LIVES = [
+  ["", "until it is deleted"],
+  ["86400", "a day"],
+  ["2592000", "30 days"],
+  ["31536000", "a year"],
+] as const;
+
 export function KeyPage() {
   const hone = useHone();
   const [name, setName] = useState("");
+  const [scopes, setScopes] = useState<string[]>([...SCOPES]);
+  const [life, setLife] = useState("");
   const [secret, setSecret] = useState<string>();
   const pages = usePages(async (cursor) => {
     const query = cursor === undefined ? {} : { cursor };
     return (await hone.api.GET("/v1/keys", { params: { query } })).data;
   }, []);
   const creation = useAction(async () => {
-    const { data } = await hone.api.POST("/v1/keys", { body: { name } });
-    setSecret(data?.secret);
+    const expiry = life === "" ? {} : { expires_in_s: Number(life) };
+    const body = { name, scopes: scopes as Scope[], ...expiry };
+    setSecret((await hone.api.POST("/v1/keys", { body })).data?.secret);
     setName("");
+    pages.reload();
+  });
+  const rotation = useAction(async (id: string) => {
+    const params = { path: { id } };
+    setSecret((await hone.api.POST("/v1/keys/{id}/rotate", { params, body: {} })).data?.secret);
     pages.reload();
   });
   const removal = useAction(async (id: string) => {
@@ -31,35 +52,18 @@ export function KeyPage() {
   return (
     <Page title="Keys">
       <p>
-        Each key opens this whole workspace. Send it as <code>Authorization: Bearer …</code>.
+        A key opens this workspace: <code>read</code> for what is there, <code>write</code> to
+        change it, <code>admin</code> for keys and webhooks. Send it as{" "}
+        <code>Authorization: Bearer …</code>.
       </p>
-      <form
-        class="row"
-        onSubmit={(event) => {
-          event.preventDefault();
-          creation.run();
-        }}
-      >
+      <RowForm send="Make a key" action={creation}>
         <TextField label="Name" value={name} onChange={setName} maxLength={100} required />
-        <button class="primary" type="submit" disabled={creation.busy}>
-          Make a key
-        </button>
-      </form>
-      <Refused error={creation.error ?? removal.error ?? pages.error} />
-      <div aria-live="polite">
-        {secret && (
-          <div class="card">
-            <p>
-              <strong>Shown only now:</strong>
-            </p>
-            <pre tabIndex={0} aria-label="The new key" data-testid="secret">
-              {secret}
-            </pre>
-            <CopyButton text={secret} what="the key" />
-          </div>
-        )}
-      </div>
-      <Table
+        <Checks legend="It may" options={SCOPES} chosen={scopes} onChange={setScopes} />
+        <Choice label="It works" value={life} onChange={setLife} options={LIVES} />
+      </RowForm>
+      <Refused error={rotation.error ?? removal.error ?? pages.error} />
+      <Secret secret={secret} what="the key" />
+      <Table<Key>
         caption="Keys, newest first"
         rows={pages.rows}
         rowKey={({ id }) => id}
@@ -67,17 +71,31 @@ export function KeyPage() {
         columns={[
           { title: "Name", heads: true, cell: (key) => key.name },
           { title: "Key", cell: ({ hint }) => <code>{hint}</code> },
+          { title: "May", cell: (key) => key.scopes.join(", ") },
           { title: "Since", cell: ({ created_at }) => when(created_at) },
+          { title: "Until", cell: ({ expires_at }) => expiry(expires_at) },
           {
-            title: "Delete",
+            title: "Last used",
+            cell: ({ last_used_at }) => (last_used_at === null ? "never" : when(last_used_at)),
+          },
+          {
+            title: "Rotate and delete",
             quiet: true,
-            cell: (key) => (
-              <ConfirmButton
-                label="Delete"
-                sure="Delete: it opens nothing from then on"
-                onConfirm={() => removal.run(key.id)}
-                disabled={removal.busy}
-              />
+            cell: ({ id }) => (
+              <span class="row">
+                <ConfirmButton
+                  label="Rotate"
+                  sure="Rotate: the old secret works a day longer"
+                  onConfirm={() => rotation.run(id)}
+                  disabled={rotation.busy}
+                />
+                <ConfirmButton
+                  label="Delete"
+                  sure="Delete: it opens nothing from then on"
+                  onConfirm={() => removal.run(id)}
+                  disabled={removal.busy}
+                />
+              </span>
             ),
           },
         ]}
@@ -85,4 +103,9 @@ export function KeyPage() {
       <MoreButton pages={pages} />
     </Page>
   );
+}
+
+function expiry(at: number | null) {
+  if (at === null) return "it is deleted";
+  return at * 1000 < Date.now() ? <span class="bad">expired</span> : when(at);
 }

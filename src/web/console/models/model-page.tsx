@@ -8,6 +8,7 @@ import { go, to } from "../router.ts";
 import { useHone } from "../session.ts";
 import { useAction, useLoad } from "../use-load.ts";
 import { Measure } from "./measure.tsx";
+import { Optimize } from "./optimize.tsx";
 import { ModelSummary } from "./model-summary.tsx";
 
 export function ModelPage({ id }: { id: string }) {
@@ -63,6 +64,7 @@ function Contents({ model }: { model: Model }) {
         </p>
       )}
       <ModelSummary model={model} />
+      <Optimize model={model} />
       <Measure model={model} />
     </>
   );

@@ -6,6 +6,7 @@ import { ConfirmButton, CopyButton } from "../parts/buttons.tsx";
 import { Choice, TextField } from "../parts/fields.tsx";
 import { MoreButton, usePages } from "../parts/pager.tsx";
 import { Refused } from "../parts/problem.tsx";
+import { RowForm } from "../parts/row-form.tsx";
 import { Table } from "../parts/table.tsx";
 import { useHone } from "../session.ts";
 import { useAction } from "../use-load.ts";
@@ -39,20 +40,11 @@ export function RunnerTokens() {
   return (
     <section>
       <h2>Tokens</h2>
-      <form
-        class="row"
-        onSubmit={(event) => {
-          event.preventDefault();
-          creation.run();
-        }}
-      >
+      <RowForm send="Make a token" action={creation}>
         <TextField label="Name" value={name} onChange={setName} maxLength={100} required />
         <Choice label="Valid for" value={life} onChange={setLife} options={LIVES} />
-        <button class="primary" type="submit" disabled={creation.busy}>
-          Make a token
-        </button>
-      </form>
-      <Refused error={creation.error ?? removal.error ?? pages.error} />
+      </RowForm>
+      <Refused error={removal.error ?? pages.error} />
       <div aria-live="polite">{secret && <HowToJoin secret={secret} />}</div>
       <Table<RunnerToken>
         caption="Runner tokens, newest first"
