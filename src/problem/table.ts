@@ -112,7 +112,7 @@ export const PROBLEMS = {
   unsupported_media_type: kind(
     415,
     "The body's type is not supported",
-    "Send the bytes as application/octet-stream or multipart/form-data.",
+    "Send JSON as application/json, bytes as application/octet-stream or multipart/form-data.",
   ),
   range_not_satisfiable: kind(
     416,

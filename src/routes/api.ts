@@ -13,6 +13,7 @@ import { health } from "./health.ts";
 import { hookDeliveries } from "./hook-deliveries.ts";
 import { hookTriggers } from "./hook-trigger.ts";
 import { hooks } from "./hooks.ts";
+import { repeatable } from "./idempotency.ts";
 import { jobs } from "./jobs.ts";
 import { keys } from "./keys.ts";
 import { metrics } from "./metrics.ts";
@@ -24,6 +25,7 @@ import { observe } from "./observe.ts";
 import { onError, onNotFound } from "./on-error.ts";
 import { limitStorage } from "./quota.ts";
 import { limitRate } from "./rate-limit.ts";
+import { readJson } from "./read-json.ts";
 import { rankLinks } from "./rank-links.ts";
 import { optimize } from "./optimize.ts";
 import { recipes } from "./recipes.ts";
@@ -43,7 +45,16 @@ export const api: OpenAPIHono<AppEnv> = createRouter();
 
 api.onError(onError);
 api.notFound(onNotFound((path) => allowedMethods(path)));
-api.use(identify, observe, allowOrigins, authenticate, limitRate, limitStorage);
+api.use(
+  identify,
+  observe,
+  allowOrigins,
+  authenticate,
+  limitRate,
+  limitStorage,
+  readJson,
+  repeatable,
+);
 
 api.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
   type: "http",

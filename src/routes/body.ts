@@ -1,8 +1,9 @@
-/** @file A request's body in chunks, counted against the limit. */
+/** @file A request's body: bytes in chunks, JSON as a whole, both counted against their limit. */
 import { ApiError } from "../problem/api-error.ts";
 import type { AppContext } from "./context.ts";
 
 const CHUNK_BYTES = 1 << 20;
+const MAX_JSON_BYTES = 4 << 20;
 /** The stream gives 4 KiB at a time unless one asks for more. */
 const LEAST_BYTES = 256 << 10;
 
@@ -73,9 +74,30 @@ function broken(): never {
   throw new ApiError("incomplete_body", "the connection broke before all bytes were there");
 }
 
-/** A JSON body as text and value. */
+/** Whether the body says that it is JSON. */
+export function isJson(c: AppContext): boolean {
+  return /^application\/([\w.-]+\+)?json *(;|$)/i.test(c.req.header("Content-Type") ?? "");
+}
+
+/** The body's text, read once for all who ask. */
+export async function jsonText(c: AppContext): Promise<string> {
+  // Hono keeps the promise there, whatever its types say.
+  const cache = c.req.bodyCache as unknown as { text?: Promise<string> };
+  return await (cache.text ??= readText(c));
+}
+
+async function readText(c: AppContext): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of limited(c.req.raw.body, MAX_JSON_BYTES, declaredBytes(c))) {
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** A JSON body as text and value; nothing is an object without members. */
 export async function jsonBody(c: AppContext): Promise<{ text: string; value: unknown }> {
-  const text = await c.req.text();
+  const text = await jsonText(c);
   if (text.trim() === "") return { text, value: {} };
   try {
     return { text, value: JSON.parse(text) };

@@ -10,6 +10,8 @@ export interface AppEnv {
     /** Set by authentication, on every path but the public ones. */
     workspace: string;
     keyId: string;
+    /** The middleware holds the call's Idempotency-Key. */
+    isClaimed: boolean;
     /** Of the body, counted where the client did not say it. */
     bytesIn: number;
     /** Of the answer, where its headers do not have it yet. */

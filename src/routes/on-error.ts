@@ -40,8 +40,10 @@ function problemResponse(error: ApiError, c: AppContext): Response {
   });
 }
 
-/** What Hono's validators throw by themselves: JSON that does not parse. */
+/** What Hono's validators throw by themselves: JSON that does not parse, a body of a type that the route has not. */
 function httpException(error: Error): ApiError | undefined {
-  if (!(error instanceof HTTPException) || error.status !== 400) return undefined;
-  return new ApiError("invalid_json", error.message);
+  if (!(error instanceof HTTPException)) return undefined;
+  if (error.status === 400) return new ApiError("invalid_json", error.message);
+  if (error.status !== 415) return undefined;
+  return new ApiError("unsupported_media_type", "the body has to be application/json");
 }

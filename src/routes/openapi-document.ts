@@ -3,15 +3,17 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { stringify } from "yaml";
 import packageJson from "../../package.json" with { type: "json" };
 import type { AppEnv } from "./context.ts";
+import { describeMiddleware, shareProblems } from "./describe-middleware.ts";
 
 const ABOUT = `Hone sharpens models at the edge: send an ONNX model, get back a smaller and faster one that is known
 to load and known to be close.
 
 Errors are problems by RFC 9457 (\`application/problem+json\`): \`code\` says what, \`hint\` what to do next.
-Lists come in pages with a cursor. Calls that create something take an \`Idempotency-Key\`.`;
+Lists come in pages with a cursor. JSON may have 4 MiB. Every POST may be repeated: with an \`Idempotency-Key\`, or
+without one where nothing is stored.`;
 
 export function openApiDocument(api: OpenAPIHono<AppEnv>) {
-  return shareProblems(allRoutes(api));
+  return describeMiddleware(shareProblems(allRoutes(api)));
 }
 
 function allRoutes(api: OpenAPIHono<AppEnv>) {
@@ -52,23 +54,4 @@ function allRoutes(api: OpenAPIHono<AppEnv>) {
 
 export function openApiYaml(api: OpenAPIHono<AppEnv>): string {
   return stringify(openApiDocument(api), { aliasDuplicateObjects: false, lineWidth: 100 });
-}
-
-type Document = ReturnType<typeof allRoutes>;
-type Operation = { responses?: Record<string, object> };
-
-/** The problems of a status are the same everywhere: written once, referred to by every call. */
-function shareProblems(document: Document): Document {
-  const shared: Record<string, object> = {};
-  for (const item of Object.values(document.paths ?? {})) {
-    for (const { responses = {} } of Object.values(item as Record<string, Operation>)) {
-      for (const [status, response] of Object.entries(responses)) {
-        if (!JSON.stringify(response).includes("application/problem+json")) continue;
-        shared[`Problem${status}`] = response;
-        responses[status] = { $ref: `#/components/responses/Problem${status}` };
-      }
-    }
-  }
-  document.components = { ...document.components, responses: shared as never };
-  return document;
 }
