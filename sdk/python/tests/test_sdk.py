@@ -102,6 +102,11 @@ class Blocking(unittest.TestCase):
         named = [each["id"] for each in self.hone.models.list(limit=2) if each["name"] == "once only"]
         self.assertEqual(named, [model["id"]])
 
+    def test_objects_and_lists_in_a_query_arrive_as_such(self):
+        simple = self.hone.simplify(MODEL, skip_passes=["inline_if"], input_shapes={"x": [2, 128]})
+        self.assertEqual(simple.summary["operation"], "simplify")
+        self.assertEqual(simple.report()["options"], {"skip_passes": ["inline_if"], "input_shapes": {"x": [2, 128]}})
+
     def test_refusals_are_errors_of_their_kind(self):
         with self.assertRaises(InvalidRequestError) as raised:
             self.hone.quantize(b"<html>")

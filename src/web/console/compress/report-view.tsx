@@ -67,8 +67,14 @@ export function ReportView({ report }: { report: Report }) {
 }
 
 function BeforeAfter({ report }: { report: Report }) {
-  const { bytes_before, bytes_after, ratio, method, verification } = report;
+  const { bytes_before, bytes_after, ratio, method, verification, simplification } = report;
+  const nodes = simplification && {
+    what: "Nodes",
+    before: String(simplification.nodes_before),
+    after: String(simplification.nodes_after),
+  };
   const rows = [
+    ...(nodes ? [nodes] : []),
     { what: "Size", before: bytes(bytes_before), after: bytes(bytes_after) },
     { what: "Share", before: "100 %", after: `${real((100 * bytes_after) / bytes_before)} %` },
     { what: "Times smaller", before: "1×", after: `${real(ratio)}×` },
