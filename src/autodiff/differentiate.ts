@@ -5,6 +5,7 @@ import { inferTypes } from "../graph/infer.ts";
 import { nodeLabel } from "../graph/weights.ts";
 import type { Model, Node, ValueInfo } from "../onnx/model.ts";
 import { clearTrainingMode, computeBatchStatistics } from "./batch-statistics.ts";
+import { type BranchGradient, branchGradients, isIf } from "./branches.ts";
 import { type Composite, findComposites } from "./composites.ts";
 import { expandNodes } from "./expand.ts";
 import { GradientGraph, isFloatType, isSingle } from "./gradient-graph.ts";
@@ -64,6 +65,7 @@ export async function differentiate(
   );
   refuseWithoutRule(path);
   checkLoss(graph, loss);
+  const branches = await branchGradients(graph, result, path, differentiate);
 
   const order = new Set<string>();
   const open = new Set(parameters);
@@ -75,7 +77,7 @@ export async function differentiate(
     const composite = composites.get(node);
     for (const part of composite?.nodes ?? []) within.add(part);
     if (composite) differentiateComposite(graph, node, composite);
-    else if (!within.has(node)) differentiateNode(graph, node);
+    else if (!within.has(node)) differentiateNode(graph, node, branches.get(node));
     for (const name of uses.get(node) ?? []) order.add(name);
   }
 
@@ -125,7 +127,7 @@ const isWanted = (graph: GradientGraph, node: Node): boolean =>
 
 /** All of them, so that nobody has to try again for the next. */
 function refuseWithoutRule(path: readonly Node[]): void {
-  const without = path.filter((node) => !gradientRule(node));
+  const without = path.filter((node) => !gradientRule(node) && !isIf(node));
   const [first] = without;
   if (!first) return;
   const others = [...new Set(without.slice(1).map(nodeLabel))];
@@ -166,9 +168,10 @@ function lastUses(path: readonly Node[], open: Set<string>): Map<Node, string[]>
   return uses;
 }
 
-function differentiateNode(graph: GradientGraph, node: Node): void {
+function differentiateNode(graph: GradientGraph, node: Node, branches?: BranchGradient): void {
   const outputGradients = node.outputs.map((name) => (name ? graph.gradient(name) : undefined));
   if (outputGradients.every((name) => name === undefined)) return;
+  if (branches) return branches(outputGradients);
   const gradients = graph.at(node, () => gradientRule(node)?.(graph, node, outputGradients)) ?? [];
   node.inputs.forEach((name, i) => {
     const gradient = gradients[i];

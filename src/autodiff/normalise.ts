@@ -141,7 +141,8 @@ function reshapeTarget(
   return target.map((element) => element ?? -1);
 }
 
-function dropUnused({ graph }: Model): void {
+/** Drops what no output needs. */
+export function dropUnused({ graph }: Model): void {
   const used = new Set(graph.outputs.map(({ name }) => name));
   graph.nodes = graph.nodes
     .toReversed()
