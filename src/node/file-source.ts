@@ -1,6 +1,15 @@
 /** @file Files as sources and sinks, in Node. */
-import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join, sep } from "node:path";
+import { OnnxError } from "../onnx/errors.ts";
 import type { OpenExternal } from "../onnx/external-data.ts";
 import type { ByteSink, ByteSource } from "../onnx/source.ts";
 
@@ -10,8 +19,10 @@ export class FileSource implements ByteSource {
   readonly jumpsFreely = true;
   readonly #descriptor: number;
 
+  /** @throws Error for what cannot be opened and for what is no file: reading a pipe would wait for ever */
   constructor(path: string) {
     this.path = path;
+    if (!statSync(path).isFile()) throw new Error(`"${path}" is no file`);
     this.#descriptor = openSync(path, "r");
     this.size = fstatSync(this.#descriptor).size;
   }
@@ -83,12 +94,20 @@ export class FileSink implements ByteSink {
   }
 }
 
-/** Opens external data beside a model file. */
+/**
+ * Opens external data beside a model file. Links are followed as long as they stay in the model's folder, or, where the
+ * model is a link itself, in the folder that it leads to (as in Hugging Face's cache).
+ */
 export function externalBeside(modelPath: string): OpenExternal {
   const folder = dirname(modelPath);
   return async (location) => {
     try {
-      return new FileSource(join(folder, location));
+      const real = realpathSync(join(folder, location));
+      const homes = [realpathSync(folder), dirname(realpathSync(modelPath))];
+      if (!homes.some((home) => real.startsWith(home.endsWith(sep) ? home : home + sep))) {
+        throw new OnnxError("external_data", `"${location}" leads out of the model's folder`);
+      }
+      return new FileSource(real);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;
