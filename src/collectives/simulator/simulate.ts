@@ -26,9 +26,10 @@ export interface SimulatedAllreduce {
   readonly bytesPerRank: number;
 }
 
-/** Elements that stand for the vector, so that each rank's segment has some. */
+/** Elements that stand for the vector, so that each rank's segment has some, and is cut into as many chunks as the real one. */
 const LEAST_ELEMENTS = 4096;
 const ELEMENTS_PER_RANK = 4;
+const ELEMENTS_PER_CHUNK = 16;
 /** Beyond any simulation. */
 const NEVER_MS = 1e15;
 
@@ -41,12 +42,17 @@ export async function simulateAllreduce({
   idle,
   ...rest
 }: Simulation): Promise<SimulatedAllreduce> {
-  const length = Math.max(LEAST_ELEMENTS, ELEMENTS_PER_RANK * worldSize);
+  const realChunk = defaultChunkBytes(algorithm, worldSize);
+  const length = Math.max(
+    LEAST_ELEMENTS,
+    ELEMENTS_PER_RANK * worldSize,
+    ELEMENTS_PER_CHUNK * Math.ceil(bytes / realChunk),
+  );
   const bytesPerByte = bytes / (length * 4);
   const time = new VirtualTime(idle);
   const network = new SimulatedNetwork({ worldSize, link, time, bytesPerByte, ...rest });
   // the same cuts as in a vector of full size
-  const chunkBytes = Math.max(4, defaultChunkBytes(algorithm, worldSize) / bytesPerByte);
+  const chunkBytes = Math.max(4, realChunk / bytesPerByte);
   const ranks: Collective[] = network.transports.map((transport) =>
     createCollective({
       transport,

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { Simulated } from "../../../scripts/collectives.ts";
 import { allreduceMs, chooseAlgorithm, chooseLocalSteps } from "../../../src/collectives/choose.ts";
 import { type Link, type LinkName, LINKS } from "../../../src/collectives/link.ts";
 import { type Simulation, simulateAllreduce } from "../../../src/collectives/simulator/simulate.ts";
@@ -57,6 +59,17 @@ describe.each(NAMES)("link %s", (name) => {
       }
     }
   });
+});
+
+test("the closed forms are within 25 % of all figures in the documentation, up to its largest groups", () => {
+  const file = `${import.meta.dirname}/../../../docs/collectives.json`;
+  const { allreduces } = JSON.parse(readFileSync(file, "utf8")) as { allreduces: Simulated[] };
+  for (const { link, bytes, worldSize, algorithm, ms } of allreduces) {
+    const ratio = allreduceMs(algorithm, worldSize, bytes, LINKS[link]) / ms;
+    const which = `${algorithm}, ${worldSize} ranks, ${bytes} bytes over ${link}: ${ratio}`;
+    expect(Math.abs(ratio - 1), which).toBeLessThan(0.25);
+  }
+  expect(Math.max(...allreduces.map(({ worldSize }) => worldSize))).toBeGreaterThanOrEqual(512);
 });
 
 test("over four regions the ring is worse by its hops, and local steps pay", () => {
