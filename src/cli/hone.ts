@@ -6,6 +6,7 @@ import { addCompressCommands } from "./compress-command.ts";
 import { addDatasetCommands } from "./datasets-command.ts";
 import { addEvaluateCommand } from "./evaluate-command.ts";
 import { addInspectCommand } from "./inspect-command.ts";
+import { printable } from "./printable.ts";
 import { addRunnerCommand } from "./runner-command.ts";
 import { addTrainCommand } from "./train-command.ts";
 
@@ -24,7 +25,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
-    console.error(`hone: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`hone: ${printable(error instanceof Error ? error.message : String(error))}`);
     for (const line of furtherLines(error)) console.error(`      ${line}`);
     process.exitCode = 1;
   }

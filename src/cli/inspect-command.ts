@@ -7,6 +7,7 @@ import { dataTypeName } from "../onnx/data-type.ts";
 import { Scope } from "../graph/scope.ts";
 import { constantTensor } from "../graph/constants.ts";
 import type { Model, Tensor } from "../onnx/model.ts";
+import { printable } from "./printable.ts";
 import { bytes, table } from "./table.ts";
 
 const SHOWN_OPS = 12;
@@ -51,7 +52,7 @@ export function addInspectCommand(program: Command): void {
 }
 
 function fact([name, text]: [string, string]): string {
-  return text
+  return printable(text)
     .split("\n")
     .map((line, index) => (index === 0 ? name : "").padEnd(15) + line)
     .join("\n");

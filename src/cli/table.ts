@@ -1,6 +1,8 @@
 /** @file Plain text tables: columns padded, numbers to the right. */
+import { printable } from "./printable.ts";
 
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(header: readonly string[], texts: readonly (readonly string[])[]): string {
+  const rows = texts.map((cells) => cells.map((cell) => printable(cell).replaceAll("\n", "\\n")));
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
   );
