@@ -17,7 +17,9 @@ import { readModel } from "../src/onnx/read-model.ts";
 import { MemorySource } from "../src/onnx/source.ts";
 import { modelBytes } from "../src/onnx/write-model.ts";
 import type { Device } from "../src/runner/device.ts";
+import { type OpenLine, openLine } from "../src/runner/line.ts";
 import { nodeDevices } from "../src/runner/node-devices.ts";
+import { openNodeLine } from "../src/runner/node-line.ts";
 import { performOn } from "../src/runner/perform.ts";
 import { Runner } from "../src/runner/runner.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
@@ -28,6 +30,7 @@ import { trainingSettings } from "../src/train/options.ts";
 import { LABEL } from "../src/train/step-plan.ts";
 import { buildStep } from "../src/train/step-model.ts";
 import { randomPerceptron } from "./perceptron.ts";
+import { timePage } from "./runner-page.ts";
 import { loadPool } from "./runner-pool.ts";
 
 const STEP_PARAMETERS = 500_000;
@@ -57,7 +60,11 @@ const add = (row: Row) => {
 };
 
 add(await gradientStep());
-for (const batch of REMOTE_BATCHES) add(await besideTheRun(batch));
+for (const batch of REMOTE_BATCHES) {
+  add(await besideTheRun(batch, "platform-socket", openLine));
+  add(await besideTheRun(batch, "native", openNodeLine));
+}
+add(await pageToTask());
 add({ case: "pool-1000-idle-runners", ...blank, ...(await loadPool()) });
 console.log(JSON.stringify({ bench: "runner", rows }));
 process.exit(0);
@@ -136,7 +143,7 @@ async function median(run: () => Promise<unknown>): Promise<number> {
 }
 
 /** A training on a native runner in this process, the service in another one; between them loopback. */
-async function besideTheRun(batch: number): Promise<Row> {
+async function besideTheRun(batch: number, kind: string, line: OpenLine): Promise<Row> {
   const dataDir = await mkdtemp(join(tmpdir(), "hone-runner-"));
   const service = await startService({ dataDir });
   const hone = new Hone({ baseUrl: service.url, apiKey: service.apiKey });
@@ -149,6 +156,7 @@ async function besideTheRun(batch: number): Promise<Row> {
       url: service.url,
       token: token.secret,
       info: machine.info,
+      openLine: line,
       perform: performOn(machine.devices.map((device) => timed(device, runs))),
     });
     const ended = runner.run();
@@ -176,7 +184,7 @@ async function besideTheRun(batch: number): Promise<Row> {
     const runMs = late[late.length >> 1] ?? NaN;
     return {
       ...blank,
-      case: `remote-${REMOTE_PARAMETERS / 1e6}m-b${batch}-native`,
+      case: `remote-${REMOTE_PARAMETERS / 1e6}m-b${batch}-${kind}`,
       step_ms: Math.round(stepMs),
       run_ms: Math.round(runMs),
       outside_share: Math.round((1 - runMs / stepMs) * 1_000) / 1_000,
@@ -185,6 +193,21 @@ async function besideTheRun(batch: number): Promise<Row> {
     };
   } finally {
     machine.close();
+    await service.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** A page's way to its first task. */
+async function pageToTask(): Promise<Row> {
+  const name = "page-to-first-task-warm";
+  const dataDir = await mkdtemp(join(tmpdir(), "hone-page-"));
+  const service = await startService({ dataDir });
+  try {
+    const figures = await timePage(service);
+    if (!figures) return { case: name, ...blank, why: "there is no Chromium" };
+    return { ...blank, case: name, ours_s: figures.warm.first_task_ms / 1_000, ...figures };
+  } finally {
     await service.stop();
     await rm(dataDir, { recursive: true, force: true });
   }

@@ -40,6 +40,7 @@ export function addRunnerCommand(program: Command): void {
     .action(async ({ url, token, name, backend, dawn }: Flags) => {
       // Native libraries, which the other commands need not load.
       const { nodeDevices } = await import("../runner/node-devices.ts");
+      const { openNodeLine } = await import("../runner/node-line.ts");
       const { performOn } = await import("../runner/perform.ts");
       const machine = await nodeDevices({
         name,
@@ -56,6 +57,7 @@ export function addRunnerCommand(program: Command): void {
         token,
         info,
         perform: performOn(devices),
+        openLine: openNodeLine,
         onStatus: (status) => log.show(status),
       });
       // The first signal lets the task finish, the second hands it back.

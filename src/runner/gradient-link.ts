@@ -14,7 +14,7 @@ import { z } from "zod";
 const FRAME_BYTES = 1 << 20;
 const HEADER_BYTES = 16;
 /** Data of one frame: whole float32. */
-export const CHUNK_BYTES = FRAME_BYTES - HEADER_BYTES;
+const CHUNK_BYTES = FRAME_BYTES - HEADER_BYTES;
 /** What may be under way to the runner without its word that it took it. */
 export const WINDOW_BYTES = 8 << 20;
 /** Longest text of a runner; a rank's, with a layout in it, may be longer. */
@@ -133,6 +133,16 @@ export function* frames(
     frame.set(part, HEADER_BYTES);
     yield frame.subarray(0, HEADER_BYTES + part.length);
   }
+}
+
+/** A frame of its own memory, to be filled behind its header and cut to its length: for a line that does not copy. */
+export function emptyFrame(
+  type: FrameType,
+  { run, offset }: { run: number; offset: number },
+): { frame: Uint8Array<ArrayBuffer>; data: Uint8Array<ArrayBuffer> } {
+  const frame = new Uint8Array(FRAME_BYTES);
+  new Uint32Array(frame.buffer, 0, HEADER_BYTES / 4).set([type, run, 0, offset]);
+  return { frame, data: frame.subarray(HEADER_BYTES) };
 }
 
 /** @throws RangeError for what is no frame; its data is a view */

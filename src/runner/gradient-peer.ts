@@ -243,13 +243,8 @@ export class GradientPeer implements RemoteRunner {
       throw new RangeError(`link: ${received + count} elements of gradients, there are ${length}`);
     }
     const values = new Float32Array(bytes.buffer, bytes.byteOffset, count);
-    // Differences are 0, or NaN for good: faster than a look at each.
-    let nothing = 0;
-    for (let i = 0; i < count; i++) {
-      const value = values[i] ?? 0;
-      nothing += value - value;
-    }
-    if (nothing !== 0) throw new NonFiniteAnswer(`a gradient of run ${run} is NaN or infinite`);
+    if (!isFinite32(values))
+      throw new NonFiniteAnswer(`a gradient of run ${run} is NaN or infinite`);
     into.set(values, received);
     pending.received = received + count;
   }
@@ -293,4 +288,20 @@ export class GradientPeer implements RemoteRunner {
       clearTimeout(timer);
     }
   }
+}
+
+/** Differences are 0, or NaN for good: faster than a look at each, and faster still in four sums. */
+function isFinite32(values: Float32Array): boolean {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let i = 0; i < values.length; i += 4) {
+    const v = values[i] ?? 0;
+    const w = values[i + 1] ?? 0;
+    const x = values[i + 2] ?? 0;
+    const y = values[i + 3] ?? 0;
+    a += v - v;
+    b += w - w;
+    c += x - x;
+    d += y - y;
+  }
+  return a + b + c + d === 0;
 }

@@ -4,9 +4,13 @@
 const BUFFERED_BYTES = 4 << 20;
 const PAUSE_MS = 2;
 
+/** @throws Error when it cannot be opened */
+export type OpenLine = (url: string, signal: AbortSignal) => Promise<Line>;
+
 export interface Line {
   /** @throws Error once the line is closed, with the reason, or the signal's */
   next(): Promise<string | ArrayBuffer>;
+  /** Bytes are not to be changed afterwards. */
   send(message: string | Uint8Array<ArrayBuffer>): Promise<void>;
   close(): void;
 }

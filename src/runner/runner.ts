@@ -3,6 +3,7 @@
  * line breaks, ends when it is told to.
  */
 import { readBlob, writeBlob } from "./blobs.ts";
+import { type OpenLine, openLine } from "./line.ts";
 import {
   CLOSE,
   FromPool,
@@ -34,6 +35,8 @@ export interface RunnerOptions {
   token: string;
   info: RunnerInfo;
   perform: Perform;
+  /** Default: by the platform's WebSocket. */
+  openLine?: OpenLine;
   onStatus?: (status: RunnerStatus) => void;
 }
 
@@ -223,6 +226,7 @@ export class Runner {
       },
       read: async (source, range) => await readBlob(source, range, signal),
       write: async (target, bytes) => await writeBlob(target, bytes, signal),
+      openLine: this.#options.openLine ?? openLine,
     };
   }
 

@@ -1,4 +1,5 @@
 /** @file What a task's program works with, and how it fails. */
+import type { OpenLine } from "./line.ts";
 import type { BlobSource, BlobTarget, Task } from "./protocol.ts";
 
 /** What a task's program works with. */
@@ -11,6 +12,8 @@ export interface TaskKit {
     range?: { start: number; end: number },
   ): Promise<Uint8Array<ArrayBuffer>>;
   write(target: BlobTarget, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** A WebSocket of the task's own. */
+  openLine: OpenLine;
 }
 
 /** @throws TaskFault for what any runner would fail at; anything else is taken for this runner's fault */

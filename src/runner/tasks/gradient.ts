@@ -14,10 +14,9 @@ import {
 import type { HostTensor } from "../../runtime/runtime.ts";
 import { CORRECT, COUNT, LOSS, SEED } from "../../train/step-plan.ts";
 import {
-  CHUNK_BYTES,
+  emptyFrame,
   type Frame,
   FRAME,
-  frames,
   type LinkEntry,
   type LinkRun,
   parseLinkText,
@@ -25,7 +24,6 @@ import {
   ToRunner,
   type ToRank,
 } from "../gradient-link.ts";
-import { openLine } from "../line.ts";
 import type { TaskProgram } from "../perform.ts";
 import type { Task } from "../protocol.ts";
 import { TaskFault, type TaskKit } from "../task-kit.ts";
@@ -47,7 +45,7 @@ export const gradient: TaskProgram = async ({ runtime }, task, kit) => {
   kit.onProgress(0, "loading the step");
   const step = await runtime.loadResident(await kit.read(requireSource(task, "step")));
   const compute = new Compute(runtime, task, kit, step);
-  const line = await openLine(link, kit.signal);
+  const line = await kit.openLine(link, kit.signal);
   try {
     for (;;) {
       const data = await line.next();
@@ -185,13 +183,14 @@ class Compute {
       const loss = await scalar(outputs, LOSS);
       const correct = await scalar(outputs, CORRECT);
       const count = await scalar(outputs, COUNT);
-      yield JSON.stringify({
+      const done: ToRank = {
         type: "done",
         run,
         loss: loss ?? null,
         correct: correct ?? null,
         count: count ?? rows,
-      } satisfies ToRank);
+      };
+      yield JSON.stringify(done);
     } finally {
       outputs.dispose();
     }
@@ -201,13 +200,13 @@ class Compute {
     this.#kit.onProgress(0, `${this.steps} gradients`);
   }
 
-  /** In the layout's order; small ones share a frame. */
+  /** In the layout's order, one after the other in frames that are full but for the last. */
   async *#gradients(
     outputs: ResidentOutputs,
     run: number,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    const chunk = new Uint8Array(CHUNK_BYTES);
-    let sent = 0;
+    let offset = 0;
+    let { frame, data } = emptyFrame(FRAME.gradient, { run, offset });
     let filled = 0;
     for (const { gradient: name, length } of this.#entries) {
       const output = await outputs.read(name);
@@ -216,27 +215,20 @@ class Compute {
           `output "${name}" has ${output?.bytes.length ?? "no"} bytes, ${4 * length} are needed`,
         );
       }
-      const { bytes } = output;
-      for (let at = 0; at < bytes.length;) {
-        const left = bytes.length - at;
-        const whole = filled === 0 ? left - (left % CHUNK_BYTES) : 0;
-        if (whole > 0) {
-          yield* frames(FRAME.gradient, { run, offset: sent }, bytes.subarray(at, at + whole));
-          sent += whole;
-          at += whole;
-          continue;
-        }
-        const part = bytes.subarray(at, at + CHUNK_BYTES - filled);
-        chunk.set(part, filled);
+      for (let at = 0; at < output.bytes.length;) {
+        // A copy, since the output's memory is ONNX Runtime's.
+        const part = output.bytes.subarray(at, at + data.length - filled);
+        data.set(part, filled);
         filled += part.length;
         at += part.length;
-        if (filled < CHUNK_BYTES) continue;
-        yield* frames(FRAME.gradient, { run, offset: sent }, chunk);
-        sent += filled;
+        if (filled < data.length) continue;
+        yield frame;
+        offset += filled;
         filled = 0;
+        ({ frame, data } = emptyFrame(FRAME.gradient, { run, offset }));
       }
     }
-    yield* frames(FRAME.gradient, { run, offset: sent }, chunk.subarray(0, filled));
+    if (filled > 0) yield frame.subarray(0, frame.length - data.length + filled);
   }
 
   /** Loaded when it is first asked for. */
