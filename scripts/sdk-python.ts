@@ -141,7 +141,10 @@ const BLOCKING: readonly [RegExp, string][] = [
   [/\baiter_lines\b/g, "iter_lines"],
   [/\bhttpx\.AsyncClient\b/g, "httpx.Client"],
   [/\bhttpx\.AsyncBaseTransport\b/g, "httpx.BaseTransport"],
-  [/\bAsync(Hone|CompressedModel|Models|Jobs|Datasets|Keys)\b/g, "$1"],
+  [
+    /\bAsync(Hone|CompressedModel|Models|Jobs|Datasets|Recipes|Hooks|WebhookEndpoints|Keys|OwnWorkspace)\b/g,
+    "$1",
+  ],
 ];
 
 /** `_sync_client.py`: the same calls without await. */

@@ -28,7 +28,29 @@ from ._request import (
     problem_of,
     query_of,
 )
-from ._types import Dataset, Graph, Job, Key, Model, NewKey, Report, ReportSummary, Runner, Upload
+from ._types import (
+    AuditEntry,
+    Dataset,
+    Graph,
+    Hook,
+    HookDelivery,
+    HookReceipt,
+    Job,
+    Key,
+    Model,
+    NewHook,
+    NewKey,
+    NewWebhookEndpoint,
+    Recipe,
+    Report,
+    ReportSummary,
+    Runner,
+    Upload,
+    Usage,
+    WebhookDelivery,
+    WebhookEndpoint,
+    Workspace,
+)
 
 Bytes = bytes | IO[bytes] | str | os.PathLike[str]
 """Bytes, a binary file, or the path of one."""
@@ -83,7 +105,11 @@ class Hone:
         self.models = Models(self)
         self.jobs = Jobs(self)
         self.datasets = Datasets(self)
+        self.recipes = Recipes(self)
+        self.hooks = Hooks(self)
+        self.webhook_endpoints = WebhookEndpoints(self)
         self.keys = Keys(self)
+        self.workspace = OwnWorkspace(self)
 
     def __enter__(self) -> Hone:
         return self
@@ -124,12 +150,14 @@ class Hone:
         return response.json() if response.content else None
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        """Any call of the API; repeated where that is safe: reads always, POST with an Idempotency-Key."""
-        headers = arguments.get("headers") or {}
+        """Any call of the API; repeated where that is safe: a POST gets an Idempotency-Key."""
+        headers = dict(arguments.pop("headers", None) or {})
+        if method == "POST" and "Idempotency-Key" not in headers:
+            headers |= once()
         tries = self._max_retries + 1 if may_repeat(method, headers) else 1
         for attempt in range(1, tries + 1):
             try:
-                response = self._http.request(method, path, **arguments)
+                response = self._http.request(method, path, headers=headers, **arguments)
             except httpx.TransportError as error:
                 if attempt == tries:
                     raise ConnectionFailedError(f"{method} {path}: no answer ({error})") from error
@@ -145,11 +173,11 @@ class Hone:
             return response
         raise AssertionError("unreachable")
 
-    def pages(self, path: str, limit: int | None = None) -> Iterator[Any]:
+    def pages(self, path: str, limit: int | None = None, **further: Any) -> Iterator[Any]:
         """The entries of a list, page after page."""
         cursor: str | None = None
         while True:
-            query = {"limit": limit, "cursor": cursor}
+            query = {**further, "limit": limit, "cursor": cursor}
             params = {name: value for name, value in query.items() if value is not None}
             answer = self.json("GET", path, params=params)
             for entry in answer["data"]:
@@ -264,6 +292,18 @@ class Models:
         """Starts a job that times the model, on a runner or in the Worker."""
         return self._order(model_id, "benchmark", options)
 
+    def optimize(self, model_id: str, **options: Any) -> Job:
+        """Carries out a recipe, its steps or a search, as one job."""
+        return self._order(model_id, "optimize", options)
+
+    def evaluate(self, model_id: str, **options: Any) -> Job:
+        """Measures the model on a dataset, as a job."""
+        return self._order(model_id, "evaluate", options)
+
+    def verify(self, model_id: str, **options: Any) -> Job:
+        """Compares the model's answers with those of the model that it was made of, or of ``original``."""
+        return self._order(model_id, "verify", options)
+
     def _order(self, model_id: str, operation: str, options: Mapping[str, Any]) -> Job:
         path = f"/v1/models/{model_id}/{operation}"
         return cast(Job, self._client.json("POST", path, json=options, headers=once()))
@@ -350,21 +390,133 @@ class Datasets:
         self._client.request("DELETE", f"/v1/datasets/{dataset_id}")
 
 
+class Recipes:
+    """Steps on a model, stored under a name in versions; ``models.optimize`` carries them out."""
+
+    def __init__(self, client: Hone) -> None:
+        self._client = client
+
+    def create(self, **recipe: Any) -> Recipe:
+        return cast(Recipe, self._client.json("POST", "/v1/recipes", json=recipe))
+
+    def get(self, recipe_id: str) -> Recipe:
+        return cast(Recipe, self._client.json("GET", f"/v1/recipes/{recipe_id}"))
+
+    def list(self, *, limit: int | None = None) -> Iterator[Recipe]:
+        return self._client.pages("/v1/recipes", limit)
+
+    def delete(self, recipe_id: str) -> None:
+        self._client.request("DELETE", f"/v1/recipes/{recipe_id}")
+
+
+class Hooks:
+    """Signed webhooks in, which start a recipe."""
+
+    def __init__(self, client: Hone) -> None:
+        self._client = client
+
+    def create(self, **hook: Any) -> NewHook:
+        """The answer has the secret, this once."""
+        return cast(NewHook, self._client.json("POST", "/v1/hooks", json=hook))
+
+    def get(self, hook_id: str) -> Hook:
+        return cast(Hook, self._client.json("GET", f"/v1/hooks/{hook_id}"))
+
+    def list(self, *, limit: int | None = None) -> Iterator[Hook]:
+        return self._client.pages("/v1/hooks", limit)
+
+    def delete(self, hook_id: str) -> None:
+        self._client.request("DELETE", f"/v1/hooks/{hook_id}")
+
+    def test(self, hook_id: str, **request: Any) -> HookReceipt:
+        """As if the source had sent ``payload``; with ``dry_run`` only what would be done."""
+        return cast(HookReceipt, self._client.json("POST", f"/v1/hooks/{hook_id}/test", json=request))
+
+    def deliveries(self, hook_id: str, *, limit: int | None = None) -> Iterator[HookDelivery]:
+        return self._client.pages(f"/v1/hooks/{hook_id}/deliveries", limit)
+
+
+class WebhookEndpoints:
+    """Where a workspace's events are sent; ``verify_webhook`` is for whoever receives them."""
+
+    def __init__(self, client: Hone) -> None:
+        self._client = client
+
+    def create(self, **endpoint: Any) -> NewWebhookEndpoint:
+        """The answer has the secret, this once."""
+        return cast(NewWebhookEndpoint, self._client.json("POST", "/v1/webhook-endpoints", json=endpoint))
+
+    def get(self, endpoint_id: str) -> WebhookEndpoint:
+        return cast(WebhookEndpoint, self._client.json("GET", f"/v1/webhook-endpoints/{endpoint_id}"))
+
+    def list(self, *, limit: int | None = None) -> Iterator[WebhookEndpoint]:
+        return self._client.pages("/v1/webhook-endpoints", limit)
+
+    def delete(self, endpoint_id: str) -> None:
+        self._client.request("DELETE", f"/v1/webhook-endpoints/{endpoint_id}")
+
+    def rotate(self, endpoint_id: str) -> NewWebhookEndpoint:
+        """A new secret; for a while events are signed with both."""
+        path = f"/v1/webhook-endpoints/{endpoint_id}/rotate"
+        return cast(NewWebhookEndpoint, self._client.json("POST", path))
+
+    def enable(self, endpoint_id: str) -> WebhookEndpoint:
+        """After it was disabled by too many failures."""
+        path = f"/v1/webhook-endpoints/{endpoint_id}/enable"
+        return cast(WebhookEndpoint, self._client.json("POST", path))
+
+    def test(self, endpoint_id: str) -> None:
+        """Sends an event to try it."""
+        self._client.request("POST", f"/v1/webhook-endpoints/{endpoint_id}/test")
+
+    def deliveries(self, endpoint_id: str, *, limit: int | None = None) -> Iterator[WebhookDelivery]:
+        return self._client.pages(f"/v1/webhook-endpoints/{endpoint_id}/deliveries", limit)
+
+    def redeliver(self, endpoint_id: str, delivery_id: str) -> None:
+        path = f"/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/redeliver"
+        self._client.request("POST", path)
+
+
 class Keys:
     """API keys of the workspace."""
 
     def __init__(self, client: Hone) -> None:
         self._client = client
 
-    def create(self, name: str) -> NewKey:
+    def create(self, name: str, **options: Any) -> NewKey:
         """The answer has the secret, this once."""
-        return cast(NewKey, self._client.json("POST", "/v1/keys", json={"name": name}))
+        return cast(NewKey, self._client.json("POST", "/v1/keys", json={"name": name, **options}))
+
+    def get(self, key_id: str) -> Key:
+        return cast(Key, self._client.json("GET", f"/v1/keys/{key_id}"))
 
     def list(self, *, limit: int | None = None) -> Iterator[Key]:
         return self._client.pages("/v1/keys", limit)
 
+    def rotate(self, key_id: str, **options: Any) -> NewKey:
+        """A new secret; the one before works for ``grace_s`` seconds more (default: a day)."""
+        return cast(NewKey, self._client.json("POST", f"/v1/keys/{key_id}/rotate", json=options))
+
     def delete(self, key_id: str) -> None:
         self._client.request("DELETE", f"/v1/keys/{key_id}")
+
+
+class OwnWorkspace:
+    """The workspace that the key opens: what it holds, what was used of it and changed in it."""
+
+    def __init__(self, client: Hone) -> None:
+        self._client = client
+
+    def get(self) -> Workspace:
+        return cast(Workspace, self._client.json("GET", "/v1/workspace"))
+
+    def usage(self, **days: str) -> Usage:
+        """By day (UTC); ``**{"from": "2026-11-01"}`` names the first."""
+        return cast(Usage, self._client.json("GET", "/v1/usage", params=days))
+
+    def audit(self, *, limit: int | None = None, **query: str) -> Iterator[AuditEntry]:
+        """Changes of the last 90 days, newest first."""
+        return self._client.pages("/v1/audit-log", limit, **query)
 
 
 _BINARY = {"Content-Type": "application/octet-stream"}

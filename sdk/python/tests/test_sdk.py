@@ -107,6 +107,45 @@ class Blocking(unittest.TestCase):
         self.assertEqual(simple.summary["operation"], "simplify")
         self.assertEqual(simple.report()["options"], {"skip_passes": ["inline_if"], "input_shapes": {"x": [2, 128]}})
 
+    def test_recipes_hooks_endpoints_and_keys_are_made_rotated_listed_and_deleted(self):
+        steps = [{"op": "prune", "amount": 0.5}]
+        recipe = self.hone.recipes.create(name="halve-py", steps=steps)
+        hook = self.hone.hooks.create(source="standard", model={"url": "{data.url}"}, recipe="halve-py")
+        payload = {"type": "x", "data": {"url": "https://example.com/model.onnx"}}
+        receipt = self.hone.hooks.test(hook["id"], payload=payload, dry_run=True)
+        self.assertEqual(receipt["decision"], "accepted")
+        self.assertEqual(list(self.hone.hooks.deliveries(hook["id"])), [])
+        model = self.hone.models.create(MODEL)
+        done = self.hone.jobs.wait(self.hone.models.optimize(model["id"], recipe="halve-py")["id"])
+        self.assertEqual(done["state"], "succeeded")
+        endpoint = self.hone.webhook_endpoints.create(url="https://example.com/hook")
+        self.assertNotEqual(self.hone.webhook_endpoints.rotate(endpoint["id"])["secret"], endpoint["secret"])
+        key = self.hone.keys.create("py", scopes=["read"])
+        turned = self.hone.keys.rotate(key["id"], grace_s=0)
+        with Hone(api_key=key["secret"]) as old, self.assertRaises(AuthenticationError):
+            old.models.get("model_none")
+        with Hone(api_key=turned["secret"]) as new, self.assertRaises(NotFoundError):
+            new.models.get("model_none")
+        for resource, made in (
+            (self.hone.recipes, recipe),
+            (self.hone.hooks, hook),
+            (self.hone.webhook_endpoints, endpoint),
+            (self.hone.keys, key),
+        ):
+            self.assertIn(made["id"], [each["id"] for each in resource.list()])
+            resource.delete(made["id"])
+            with self.assertRaises(NotFoundError):
+                resource.get(made["id"])
+        self.assertIn("POST /v1/keys", [each["action"] for each in self.hone.workspace.audit(limit=100)])
+        self.assertIn("data", self.hone.workspace.usage())
+
+    def test_a_lost_answer_of_any_post_creates_one_thing(self):
+        transport = BreakingTransport(lambda request: request.url.path == "/v1/keys", 1, after=True)
+        with Hone(transport=transport) as lost:
+            key = lost.keys.create("once only")
+        named = [each["id"] for each in self.hone.keys.list() if each["name"] == "once only"]
+        self.assertEqual(named, [key["id"]])
+
     def test_refusals_are_errors_of_their_kind(self):
         with self.assertRaises(InvalidRequestError) as raised:
             self.hone.quantize(b"<html>")

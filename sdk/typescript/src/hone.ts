@@ -2,8 +2,11 @@
 import { CompressedModel } from "./compressed.ts";
 import { Datasets } from "./datasets.ts";
 import type { operations, Report } from "./generated/schema.d.ts";
+import { Hooks } from "./hooks.ts";
 import { Jobs } from "./jobs.ts";
+import { Keys } from "./keys.ts";
 import { Models } from "./models.ts";
+import { Recipes } from "./recipes.ts";
 import { TrainingJobs } from "./training-jobs.ts";
 import {
   binary,
@@ -12,6 +15,8 @@ import {
   type HoneOptions,
   type Transport,
 } from "./transport.ts";
+import { WebhookEndpoints } from "./webhook-endpoints.ts";
+import { Workspace } from "./workspace.ts";
 
 type Query<Name extends keyof operations> = NonNullable<operations[Name]["parameters"]["query"]>;
 /** Options of `/v1/quantize`, by the API's names. */
@@ -34,6 +39,11 @@ export class Hone {
   readonly datasets: Datasets;
   readonly jobs: Jobs;
   readonly trainingJobs: TrainingJobs;
+  readonly recipes: Recipes;
+  readonly hooks: Hooks;
+  readonly webhookEndpoints: WebhookEndpoints;
+  readonly keys: Keys;
+  readonly workspace: Workspace;
   /** All of the API by path, typed from its description, for what has no method here. */
   readonly api: Transport;
 
@@ -44,6 +54,11 @@ export class Hone {
     this.datasets = new Datasets(this.api);
     this.jobs = new Jobs(this.api);
     this.trainingJobs = new TrainingJobs(this.api);
+    this.recipes = new Recipes(this.api);
+    this.hooks = new Hooks(this.api);
+    this.webhookEndpoints = new WebhookEndpoints(this.api);
+    this.keys = new Keys(this.api);
+    this.workspace = new Workspace(this.api);
   }
 
   /** Model in, smaller model out; for models that fit one request. */

@@ -1,11 +1,15 @@
 /** @file Stored models: sent in, listed, compressed by jobs, fetched. */
 import type {
+  BenchmarkRequest,
+  EvaluateRequest,
   Graph,
   Job,
   Model,
+  OptimizeRequest,
   PruneOptions,
   QuantizeOptions,
   SimplifyOptions,
+  VerifyRequest,
 } from "./generated/schema.d.ts";
 import { type ListOptions, pages } from "./pages.ts";
 import { binary, type Bytes, once, type Transport } from "./transport.ts";
@@ -108,6 +112,42 @@ export class Models {
     const { data } = await this.#transport.POST("/v1/models/{id}/prune", {
       params: { path: { id }, header: once() },
       body: options,
+    });
+    return data as Job;
+  }
+
+  /** Carries out a recipe, its steps or a search, as one job. */
+  async optimize(id: string, request: OptimizeRequest): Promise<Job> {
+    const { data } = await this.#transport.POST("/v1/models/{id}/optimize", {
+      params: { path: { id } },
+      body: request,
+    });
+    return data as Job;
+  }
+
+  /** Measures the model on a dataset. */
+  async evaluate(id: string, request: EvaluateRequest): Promise<Job> {
+    const { data } = await this.#transport.POST("/v1/models/{id}/evaluate", {
+      params: { path: { id } },
+      body: request,
+    });
+    return data as Job;
+  }
+
+  /** Times the model, on a runner or in the Worker. */
+  async benchmark(id: string, request: BenchmarkRequest = {}): Promise<Job> {
+    const { data } = await this.#transport.POST("/v1/models/{id}/benchmark", {
+      params: { path: { id } },
+      body: request,
+    });
+    return data as Job;
+  }
+
+  /** Compares the model's answers with those of the model that it was made of, or of `original`. */
+  async verify(id: string, request: VerifyRequest): Promise<Job> {
+    const { data } = await this.#transport.POST("/v1/models/{id}/verify", {
+      params: { path: { id } },
+      body: request,
     });
     return data as Job;
   }

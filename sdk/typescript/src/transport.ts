@@ -37,6 +37,9 @@ export function createTransport(options: HoneOptions): Transport {
     request.headers.set("Authorization", `Bearer ${apiKey}`);
     const oneWay = request.headers.has(STREAMED);
     request.headers.delete(STREAMED);
+    if (request.method === "POST" && !request.headers.has("Idempotency-Key")) {
+      request.headers.set("Idempotency-Key", crypto.randomUUID());
+    }
     const response = await fetchWithRetries(request, retry, !oneWay);
     if (response.status >= 400) throw await errorOf(response);
     return response;

@@ -40,7 +40,7 @@ it.skipIf(!hasHttpx)("the Python SDK does what the TypeScript SDK does", async (
       const args = ["-m", "unittest", "discover", "-s", join(SDK, "tests")];
       execFile(PYTHON, args, { env }, (_error, _out, err) => resolve(err));
     });
-    expect(said).toMatch(/Ran 11 tests[^]*\nOK\n/);
+    expect(said).toMatch(/Ran 13 tests[^]*\nOK\n/);
   } finally {
     await service.end();
   }
