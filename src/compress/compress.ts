@@ -3,6 +3,7 @@
  */
 import { checkModel } from "../graph/check.ts";
 import { checkSparse } from "../graph/check-sparse.ts";
+import { lineageTrailer } from "../graph/lineage.ts";
 import { emptyReport } from "../graph/report.ts";
 import { Arena } from "../kernels/arena.ts";
 import type { Model } from "../onnx/model.ts";
@@ -50,6 +51,7 @@ export async function compress(
   const wanted = parseRequest(request, file.model);
   const opened = wanted.operation === "simplify" ? withInputShapes(file, wanted.shared) : file;
   const { model, byteLength, inMemory } = opened;
+  const trailer = await lineageOf(input, request, model);
   environment.signal?.throwIfAborted();
   const arena = await Arena.create(
     environment.kernels,
@@ -78,7 +80,20 @@ export async function compress(
         arena,
         ...(inputs && verifier.skipReason(0) === undefined ? { calibrate } : {}),
       });
-  return { report, files: outputFiles(candidate, bytes, environment) };
+  const files = outputFiles(candidate, bytes, trailer, environment);
+  const bytesAfter = report.bytesAfter + trailer.length;
+  const ratio = report.bytesBefore / bytesAfter;
+  return { report: Object.assign(report, { bytesAfter, ratio }), files };
+}
+
+/** What follows the model's file; it counts for nothing where sizes are compared. */
+async function lineageOf(
+  { sha256 }: ModelInput,
+  { operation, options }: CompressRequest,
+  model: Model,
+): Promise<Uint8Array> {
+  if (sha256 === undefined) return new Uint8Array(0);
+  return await lineageTrailer(model, { parent: sha256, operation, options });
 }
 
 export interface OpenedModel {

@@ -4,14 +4,19 @@ import type { PlannedFile } from "../onnx/write-model.ts";
 import type { Candidate } from "./candidate.ts";
 import type { CompressEnvironment, OutputFile } from "./types.ts";
 
-/** @param bytes the candidate's file, where it was made for verification */
+/**
+ * @param bytes the candidate's file, where it was made for verification
+ * @param trailer what follows it
+ */
 export function outputFiles(
   { byteLength, plan }: Candidate,
   bytes: Uint8Array | undefined,
+  trailer: Uint8Array,
   environment: CompressEnvironment,
 ): OutputFile[] {
-  const progress = new Progress(byteLength, environment);
-  const files = [outputFile(null, bytes ? inMemoryFile(bytes) : plan, progress)];
+  const progress = new Progress(byteLength + trailer.length, environment);
+  const model = bytes ? inMemoryFile(bytes) : plan;
+  const files = [outputFile(null, trailer.length > 0 ? followed(model, trailer) : model, progress)];
   const { external } = plan;
   if (external) files.push(outputFile(external.location, external, progress));
   return files;
@@ -19,6 +24,16 @@ export function outputFiles(
 
 function inMemoryFile(bytes: Uint8Array): PlannedFile {
   return { byteLength: bytes.length, write: async (sink) => await sink.write(bytes) };
+}
+
+function followed(file: PlannedFile, trailer: Uint8Array): PlannedFile {
+  return {
+    byteLength: file.byteLength + trailer.length,
+    write: async (sink) => {
+      await file.write(sink);
+      await sink.write(trailer);
+    },
+  };
 }
 
 function outputFile(location: string | null, file: PlannedFile, progress: Progress): OutputFile {

@@ -13,6 +13,8 @@ import type { HostTensor, Runtime } from "../runtime/runtime.ts";
 
 export interface ModelInput {
   source: ByteSource;
+  /** Of the source, where the result is to say how it was made of it (`src/graph/lineage.ts`). */
+  sha256?: string;
   /** Opens an external data file by its location as the model spells it (already checked to stay inside the model's folder). */
   external?: (location: string) => Promise<ByteSource | undefined>;
 }

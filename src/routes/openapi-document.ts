@@ -1,7 +1,7 @@
 /** @file openapi.yaml: made of the routes' schemas, checked in at the top, served as YAML and JSON. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { stringify } from "yaml";
-import packageJson from "../../package.json" with { type: "json" };
+import { VERSION } from "../version.ts";
 import type { AppEnv } from "./context.ts";
 import { describeMiddleware, shareProblems } from "./describe-middleware.ts";
 
@@ -21,7 +21,7 @@ function allRoutes(api: OpenAPIHono<AppEnv>) {
     openapi: "3.1.0",
     info: {
       title: "Hone",
-      version: packageJson.version,
+      version: VERSION,
       description: ABOUT,
       license: { name: "MIT", url: "https://opensource.org/license/mit" },
     },

@@ -129,7 +129,8 @@ export async function openModel(
     return file && new R2Source(env.BLOBS, file.key, file.bytes);
   };
   const source = open("");
-  return source && { source, external: async (location) => open(location) };
+  const { sha256 = "" } = found.find(({ location }) => location === "") ?? {};
+  return source && { source, sha256, external: async (location) => open(location) };
 }
 
 /** The model's files with their keys in R2; none where there is no such model. */

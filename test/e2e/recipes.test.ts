@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { digitModelFile } from "../../examples/demo/digit-model.ts";
 import { digitsNpz } from "../../examples/demo/digits-dataset.ts";
+import { readModel } from "../../src/onnx/read-model.ts";
+import { MemorySource } from "../../src/onnx/source.ts";
 import { linearFile, untidyFile } from "../worker/service/models.ts";
 import { newService, type TestService } from "./service.ts";
 
@@ -36,6 +38,13 @@ async function storeLinear(rows = 64, columns = 64): Promise<Json> {
 
 async function store(body: Uint8Array<ArrayBuffer>): Promise<Json> {
   return await (await service.call("/v1/models", { method: "POST", body })).json();
+}
+
+/** What the model's file says of its making. */
+async function lineage(id: string): Promise<Json> {
+  const bytes = await (await service.call(`/v1/models/${id}/content`)).arrayBuffer();
+  const { metadata } = await readModel(new MemorySource(new Uint8Array(bytes)));
+  return JSON.parse(metadata.find(({ key }) => key === "hone.lineage")?.value ?? "null");
 }
 
 const PRUNE = { op: "prune", amount: 0.5 };
@@ -82,6 +91,10 @@ it("each step works on what the step before made, and the result has the whole l
   expect(job.progress.steps.map(({ state }: Json) => state)).toEqual(
     Array.from({ length: 4 }, () => "succeeded"),
   );
+  expect(await lineage(result.model_id)).toMatchObject([
+    { parent: model.sha256, operation: "prune", options: { amount: 0.5 } },
+    { parent: pruned.sha256, operation: "quantize", options: { method: "weight_only", bits: 8 } },
+  ]);
   const child = await get(`/v1/jobs/${pruned.job_id}`);
   expect(child).toMatchObject({ operation: "prune", model_id: model.id, state: "succeeded" });
 });
@@ -136,6 +149,14 @@ it("a model is trained, quantized and evaluated, each once; a figure below its b
   expect(Object.keys(evaluated.measured.metrics)).toEqual(["cross_entropy", "accuracy"]);
   const { accuracy } = evaluated.measured.metrics;
   expect(accuracy).toBeGreaterThan(0.5);
+  expect(await lineage(quantized.model_id)).toMatchObject([
+    {
+      parent: model.sha256,
+      operation: "train",
+      options: { dataset: (await get(`/v1/datasets/${dataset}`)).sha256, epochs: 4, optimizer },
+    },
+    { parent: trained.sha256, operation: "quantize" },
+  ]);
   const job = await get(`/v1/jobs/${trained.job_id}`);
   expect(job).toMatchObject({ operation: "train", model_id: model.id, dataset_id: dataset });
 

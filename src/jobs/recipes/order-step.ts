@@ -1,4 +1,5 @@
 /** @file One step of a recipe as a job of its own, or the job that did the same on the same bytes. */
+import { canonicalJson } from "../../canonical-json.ts";
 import { ApiError } from "../../problem/api-error.ts";
 import type { TrainingRequestBody } from "../../routes/training-options.ts";
 import type { Backend } from "../../runner/protocol.ts";
@@ -13,13 +14,7 @@ import { type EvaluationRequest, orderEvaluation } from "../measure/order-evalua
 import { orderMeasurement } from "../measure/order-measurement.ts";
 import { resultName } from "../result-name.ts";
 import { orderTraining } from "../training/order-training.ts";
-import {
-  canonicalJson,
-  INPUT,
-  type OptimizeOrder,
-  type RecipeStep,
-  type StepAt,
-} from "./recipe.ts";
+import { INPUT, type OptimizeOrder, type RecipeStep, type StepAt } from "./recipe.ts";
 
 /** Either the job that is waited for, or one whose model is there. */
 export type OrderedStep = { jobId: string; cached: boolean; modelId?: string };

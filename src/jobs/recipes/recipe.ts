@@ -148,11 +148,3 @@ export function newOptimizeView(order: OptimizeOrder): OptimizeView {
 export async function stepJobId(job: string, index: number): Promise<string> {
   return `job_${(await sha256Hex(`${job}/${index}`)).slice(0, 24)}`;
 }
-
-/** The same for the same options, in whatever order they were given. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) => {
-    if (typeof each !== "object" || each === null || Array.isArray(each)) return each;
-    return Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)));
-  });
-}

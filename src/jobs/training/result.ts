@@ -1,7 +1,9 @@
 /** @file The last thing a job does: the trained vector as a model in the catalogue. May be begun again. */
+import { addLineage, type LineageStep } from "../../graph/lineage.ts";
 import { planModel } from "../../onnx/write-model.ts";
 import { ApiError } from "../../problem/api-error.ts";
-import { findModel } from "../../store/models.ts";
+import { findDataset } from "../../store/datasets.ts";
+import { findFile, findModel } from "../../store/models.ts";
 import { MEMORY_BYTES, Spool, type Spooled } from "../../store/spool.ts";
 import { releaseObjects, TemporaryObjects } from "../../store/temporary-objects.ts";
 import { storeModel } from "../store-model.ts";
@@ -22,6 +24,7 @@ export async function writeResult(
   const { step } = await planTraining(env, order);
   const vector = await new TrainingObjects(env.BLOBS, workspace, id).getVector("result.f32");
   const model = await step.finish(vector);
+  addLineage(model, await lineageStep(env, order));
   signal?.throwIfAborted();
   const file = planModel(model);
   const objects = new TemporaryObjects(env, workspace, id);
@@ -51,6 +54,31 @@ export async function writeResult(
   } finally {
     await objects.release();
   }
+}
+
+/** What decides over the result, with datasets and models by their content: nobody else has their ids. */
+async function lineageStep(env: Env, order: TrainingOrder): Promise<LineageStep> {
+  const { workspace, modelId, datasetId, training, mode, data, origin } = order;
+  const dataset = async (id: string) => (await findDataset(env.DB, workspace, id))?.sha256;
+  const model = async (id: string) => (await findFile(env.DB, workspace, id, ""))?.sha256;
+  const { teacher, ...numeric } = training;
+  const { validation, ...rows } = data;
+  const options = {
+    ...numeric,
+    ...mode,
+    ...rows,
+    ...(teacher && {
+      teacher:
+        teacher.model === undefined ? teacher : { ...teacher, model: await model(teacher.model) },
+    }),
+    ...(validation && {
+      validation:
+        "dataset" in validation ? { dataset: await dataset(validation.dataset) } : validation,
+    }),
+    dataset: await dataset(datasetId),
+    ...(origin && !origin.whole ? { weights_of_step: origin.step } : {}),
+  };
+  return { parent: (await model(modelId)) ?? "", operation: "train", options };
 }
 
 /**

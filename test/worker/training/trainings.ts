@@ -78,10 +78,14 @@ export function pointsNpz(
   if (bad) x[x.length - 1] = NaN;
   if (lastLabel !== undefined) label[rows - 1] = BigInt(lastLabel);
   return new Uint8Array(
-    zipSync({
-      "x.npy": npy("<f4", [rows, FEATURES], new Uint8Array(x.buffer)),
-      "label.npy": npy("<i8", [rows], new Uint8Array(label.buffer)),
-    }),
+    zipSync(
+      {
+        "x.npy": npy("<f4", [rows, FEATURES], new Uint8Array(x.buffer)),
+        "label.npy": npy("<i8", [rows], new Uint8Array(label.buffer)),
+      },
+      // A zip has times: with a fixed one the same points are the same file, and a result says which file it learnt from.
+      { mtime: "2026-01-01T00:00:00" },
+    ),
   );
 }
 

@@ -1,0 +1,4 @@
+/** @file Which Hone this is. */
+import packageJson from "../package.json" with { type: "json" };
+
+export const VERSION: string = packageJson.version;
