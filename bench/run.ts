@@ -4,6 +4,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   allreduce: () => import("./allreduce.ts"),
   compress: () => import("./compress.ts"),
   kernels: () => import("./kernels.ts"),
+  large: () => import("./large.ts"),
   load: () => import("./load.ts"),
   reading: () => import("./reading.ts"),
   runner: () => import("./runner.ts"),
