@@ -26,6 +26,8 @@ export interface ServiceOptions {
   inspectorPort?: number;
   /** Overrides of wrangler.toml's `[vars]`. */
   vars?: Record<string, string>;
+  /** Workers of one's own, in the same process: a service binding to `hone` reaches the service. */
+  beside?: V4WorkerOptions[];
 }
 
 export interface Service {
@@ -33,7 +35,7 @@ export interface Service {
   url: string;
   apiKey: string;
   /** Catalogue, buckets and queues, as the Worker has them; and `OBJECTS` of the worker `outbound`. */
-  bindings: Pick<Miniflare, "getD1Database" | "getR2Bucket" | "getQueueProducer">;
+  bindings: Pick<Miniflare, "getD1Database" | "getR2Bucket" | "getQueueProducer" | "getWorker">;
   stop(): Promise<void>;
 }
 
@@ -130,7 +132,7 @@ function miniflareOptions(
     cf: false,
     telemetry: { enabled: false },
     resourcePersistencePath: dataDir,
-    workers: [service, outbound],
+    workers: [service, outbound, ...(options.beside ?? [])],
   });
 }
 
