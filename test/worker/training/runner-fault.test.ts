@@ -114,6 +114,7 @@ it.each<[string, string | RegExp, (saying: Saying) => void]>([
   ],
   ["a frame that is too long", /bytes/, ({ send }) => send(new Uint8Array((1 << 20) + 4))],
   ["what is not JSON", /not JSON/, ({ send }) => send("{")],
+  ["a text that is too long", /20000 characters/, ({ send }) => send("x".repeat(20_000))],
   [
     "more right than there are",
     /right/,
