@@ -127,6 +127,7 @@ export function servesItsPages(served: () => Console): void {
     const page = await served().browser.open("about:blank");
     await page.setViewportSize({ width, height: 900 });
     await page.addInitScript(WATCH_SHIFTS);
+    const shifts: Record<string, number> = {};
     for (const [path, heading] of pages) {
       // A page of its own each time: shifts are counted from its first paint.
       await page.goto("about:blank");
@@ -135,10 +136,10 @@ export function servesItsPages(served: () => Console): void {
       await page.goto(`${served().service.url}/#/${path}`);
       await settled(page, heading);
       await page.waitForTimeout(300);
-      expect(await page.evaluate<number>("window.shifted"), `${path} at ${width}`).toBeLessThan(
-        0.05,
-      );
+      shifts[path] = await page.evaluate<number>("window.shifted");
     }
+    const moving = Object.entries(shifts).filter(([, shift]) => shift >= MOST_SHIFT);
+    expect(moving).toEqual([]);
     await page.close();
   });
 
@@ -221,6 +222,9 @@ export function servesItsPages(served: () => Console): void {
     for (const each of [tab, measuring, page]) await each.close();
   });
 }
+
+/** Of one page, in all; 0.1 is called good. */
+const MOST_SHIFT = 0.05;
 
 /** In the page: the sum of its layout shifts, as https://web.dev/articles/cls has it, but over all sessions. */
 const WATCH_SHIFTS = `

@@ -1,5 +1,6 @@
 /** @file #/compress: a file comes in; #/compress/{model}: what to do to it; #/compress/{model}/{job}: what became of it. */
 import { useState } from "preact/hooks";
+import type { Model } from "../../../../sdk/typescript/src/index.ts";
 import { JobView } from "../jobs/job-view.tsx";
 import { ModelSummary } from "../models/model-summary.tsx";
 import { FileDrop } from "../parts/file-drop.tsx";
@@ -71,22 +72,26 @@ export function CompressPage({ modelId, jobId }: { modelId: string; jobId: strin
       kicker={<a href={to(["compress"])}>Another model</a>}
     >
       <Refused error={error} />
+      {model && jobId === undefined && <Choose model={model} />}
       {model && jobId !== undefined && (
-        <>
-          <JobView id={jobId} />
+        <JobView id={jobId}>
           <h2>Try something else</h2>
-        </>
-      )}
-      {model && (
-        <>
-          <MethodForm model={model} />
-          <h2>What is in it</h2>
-          <p>
-            <a href={to(["models", modelId, "graph"])}>Look at the graph</a>
-          </p>
-          <ModelSummary model={model} />
-        </>
+          <Choose model={model} />
+        </JobView>
       )}
     </Page>
+  );
+}
+
+function Choose({ model }: { model: Model }) {
+  return (
+    <>
+      <MethodForm model={model} />
+      <h2>What is in it</h2>
+      <p>
+        <a href={to(["models", model.id, "graph"])}>Look at the graph</a>
+      </p>
+      <ModelSummary model={model} />
+    </>
   );
 }

@@ -1,4 +1,5 @@
 /** @file What a quantization or pruning did: its report. */
+import type { ComponentChildren } from "preact";
 import type { CompressionJob } from "../../../../sdk/typescript/src/generated/schema.d.ts";
 import type { Report } from "../../../../sdk/typescript/src/index.ts";
 import { ReportView } from "../compress/report-view.tsx";
@@ -6,7 +7,14 @@ import { Refused } from "../parts/problem.tsx";
 import { useHone } from "../session.ts";
 import { useLoad } from "../use-load.ts";
 
-export function CompressionResult({ job }: { job: CompressionJob }) {
+/** @param children come once the report is there, which would push them down */
+export function CompressionResult({
+  job,
+  children,
+}: {
+  job: CompressionJob;
+  children: ComponentChildren;
+}) {
   const hone = useHone();
   const { result, error: problem } = job;
   const { data, error } = useLoad(
@@ -19,6 +27,7 @@ export function CompressionResult({ job }: { job: CompressionJob }) {
     <>
       <Refused error={error} />
       {report && <ReportView report={report} />}
+      {(report ?? error ?? !result) && children}
     </>
   );
 }

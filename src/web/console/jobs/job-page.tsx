@@ -14,8 +14,7 @@ export function JobPage({ id }: { id: string }) {
   const { data: job } = useLoad(async () => (await hone.jobs.get(id)) as AnyJob, [id]);
   return (
     <Page title={job ? jobTitle(job) : "Job"} kicker={<a href={to(["jobs"])}>Jobs</a>}>
-      <JobView id={id} />
-      {job && <About job={job} />}
+      <JobView id={id}>{job && <About job={job} />}</JobView>
     </Page>
   );
 }

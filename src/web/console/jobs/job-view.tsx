@@ -1,5 +1,7 @@
 /** @file A job wherever it is looked at: its state, how far it is, and what came out. */
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import type { CompressionJob } from "../../../../sdk/typescript/src/generated/schema.d.ts";
 import { Refused, ProblemNotice } from "../parts/problem.tsx";
 import { ConfirmButton } from "../parts/buttons.tsx";
 import { Progress } from "../parts/progress.tsx";
@@ -15,7 +17,8 @@ import { ResultActions } from "./result-actions.tsx";
 import { TrainingView } from "../train/training-view.tsx";
 import { type AnyJob, isOver, useJob } from "./use-job.ts";
 
-export function JobView({ id }: { id: string }) {
+/** @param children come below the result */
+export function JobView({ id, children }: { id: string; children?: ComponentChildren }) {
   const { job, events, error } = useJob(id);
   return (
     <section aria-label="Job">
@@ -23,8 +26,12 @@ export function JobView({ id }: { id: string }) {
       <div class="reserve">
         {job ? <Status job={job} /> : !error && <p class="faint">Loading the job…</p>}
       </div>
-      {job && <Outcome job={job} />}
-      {job && <EventLog events={events} />}
+      {job && (
+        <Outcome job={job}>
+          <EventLog events={events} />
+          {children}
+        </Outcome>
+      )}
     </section>
   );
 }
@@ -76,7 +83,23 @@ function Status({ job }: { job: AnyJob }) {
   );
 }
 
-function Outcome({ job }: { job: AnyJob }) {
+function Outcome({ job, children }: { job: AnyJob; children: ComponentChildren }) {
+  switch (job.operation) {
+    case "quantize":
+    case "prune":
+    case "simplify":
+      return <CompressionResult job={job}>{children}</CompressionResult>;
+    default:
+      return (
+        <>
+          <Findings job={job} />
+          {children}
+        </>
+      );
+  }
+}
+
+function Findings({ job }: { job: Exclude<AnyJob, CompressionJob> }) {
   switch (job.operation) {
     case "train":
       return <TrainingView job={job} />;
@@ -87,8 +110,9 @@ function Outcome({ job }: { job: AnyJob }) {
       return <MeasurementResult job={job} />;
     case "optimize":
       return <OptimizeView job={job} />;
+    // A kind that this console does not know yet.
     default:
-      return <CompressionResult job={job} />;
+      return <pre tabIndex={0}>{JSON.stringify((job as AnyJob).result, null, 2)}</pre>;
   }
 }
 
