@@ -46,7 +46,8 @@ export function asQuery(options: Readonly<Record<string, unknown>>): Record<stri
 /** Numbers keep their point, since a query reads `amount=1` as a count: 1 is `1.0`, a count is what stands in `count`. */
 function queryText(value: unknown): string {
   if (typeof value === "string") return value;
-  if (typeof value === "object" && value !== null && "count" in value) return String(value.count);
+  const isCount = typeof value === "object" && value !== null && "count" in value;
+  if (isCount && typeof value.count === "number") return String(value.count);
   return JSON.stringify(value);
 }
 

@@ -1,6 +1,7 @@
 /** @file QuantizeLinear and DequantizeLinear around what is marked: constants as codes, activations as pairs. */
 import { makeInt } from "../../graph/attributes.ts";
 import { makeFloat32, makeNode, makeTensor } from "../../graph/build.ts";
+import type { ActivationChange } from "../../graph/report.ts";
 import { DataType } from "../../onnx/data-type.ts";
 import type { AffineType } from "../affine.ts";
 import { parameterData } from "../affine-weight.ts";
@@ -23,6 +24,7 @@ const CODE_TYPES = { int8: DataType.int8, uint8: DataType.uint8 } as const satis
 export class Insertion {
   /** What has codes by now. */
   readonly done = new Map<string, QuantizedTensor>();
+  readonly #activations = new Map<string, ActivationChange>();
   readonly #pass: StaticPass;
   readonly #constants: ReadonlyMap<string, QuantizedConstant>;
 
@@ -60,7 +62,7 @@ export class Insertion {
 
   /** An activation with a range of its own. */
   #insertOwn(name: string): void {
-    const { parameters, settings, report } = this.#pass;
+    const { parameters, settings } = this.#pass;
     // Made from codes already: they are left as they are, and with them what is computed from them.
     if (isDequantized(this.#pass, name)) return;
     const found = parameters.get(name);
@@ -71,7 +73,7 @@ export class Insertion {
     const zero = type === "int8" ? Int8Array.of(found.zeroPoint) : Uint8Array.of(found.zeroPoint);
     const value = this.#parameters(name, type, scale, zero, undefined);
     if (!this.#insertPair(name, value)) return;
-    report.activations.push({
+    this.#report({
       name,
       type,
       low: range.low,
@@ -88,9 +90,10 @@ export class Insertion {
     const ready: string[] = [];
     for (const [name, { provider = "" }] of shared) {
       if (this.done.has(provider)) ready.push(name);
-      else waiting.set(provider, [...(waiting.get(provider) ?? []), name]);
+      else if (waiting.get(provider)?.push(name) === undefined) waiting.set(provider, [name]);
     }
-    for (let name = ready.shift(); name !== undefined; name = ready.shift()) {
+    // The list grows as it is gone through.
+    for (const name of ready) {
       const provider = shared.get(name)?.provider ?? "";
       const value = this.done.get(provider);
       if (!value) continue;
@@ -112,11 +115,11 @@ export class Insertion {
   }
 
   #reportShared(name: string, provider: string): void {
-    const { report, ranges, settings } = this.#pass;
-    const origin = report.activations.find((each) => each.name === provider);
+    const { ranges, settings } = this.#pass;
+    const origin = this.#activations.get(provider);
     const constant = this.#constants.get(provider);
     const range = ranges.ranges.get(name);
-    report.activations.push({
+    this.#report({
       name,
       type: constant?.type ?? settings.activationType,
       low: range?.low ?? 0,
@@ -125,6 +128,11 @@ export class Insertion {
       zeroPoint: origin?.zeroPoint ?? constant?.weight.zeroPoint[0] ?? 0,
       sharedWith: origin?.sharedWith ?? provider,
     });
+  }
+
+  #report(activation: ActivationChange): void {
+    this.#activations.set(activation.name, activation);
+    this.#pass.report.activations.push(activation);
   }
 
   /** @returns false where the value cannot have other readers than it has */

@@ -9,7 +9,7 @@ import type { Graph, Model, Node } from "../../onnx/model.ts";
 export class QdqGraph {
   readonly graph: Graph;
   readonly names: Names;
-  readonly #readers = new Map<string, Node[]>();
+  readonly #readers = new Map<string, Set<Node>>();
   readonly #producers = new Map<string, Node>();
   readonly #inputs: ReadonlySet<string>;
   readonly #outputs: ReadonlySet<string>;
@@ -30,7 +30,13 @@ export class QdqGraph {
 
   #enter(node: Node): void {
     for (const name of node.outputs) if (name !== "") this.#producers.set(name, node);
-    for (const name of node.inputs) if (name !== "") append(this.#readers, name, node);
+    for (const name of node.inputs) if (name !== "") this.#readersOf(name).add(node);
+  }
+
+  #readersOf(name: string): Set<Node> {
+    let readers = this.#readers.get(name);
+    if (!readers) this.#readers.set(name, (readers = new Set()));
+    return readers;
   }
 
   isInput(name: string): boolean {
@@ -52,12 +58,14 @@ export class QdqGraph {
 
   /** True where one input of one node reads the name, and nothing else does. */
   hasOneReader(name: string): boolean {
-    return (this.#readers.get(name)?.length ?? 0) === 1 && !this.#nested.has(name);
+    const reader = this.reader(name);
+    if (!reader || this.#readers.get(name)?.size !== 1 || this.#nested.has(name)) return false;
+    return reader.inputs.filter((each) => each === name).length === 1;
   }
 
   /** A node that reads the name, for reports. */
   reader(name: string): Node | undefined {
-    return this.#readers.get(name)?.[0];
+    return this.#readers.get(name)?.values().next().value;
   }
 
   /** All nodes that read `name` read `other` from now on. */
@@ -65,22 +73,16 @@ export class QdqGraph {
     const readers = this.#readers.get(name) ?? [];
     this.#readers.delete(name);
     for (const node of readers) {
-      // A node that reads the name twice is listed twice.
-      const input = node.inputs.indexOf(name);
-      if (input >= 0) node.inputs[input] = other;
-      append(this.#readers, other, node);
+      node.inputs = node.inputs.map((each) => (each === name ? other : each));
+      this.#readersOf(other).add(node);
     }
   }
 
   /** One node reads `other` where it read `name`. */
   redirectOf(node: Node, name: string, other: string): void {
-    const readers = this.#readers.get(name) ?? [];
-    node.inputs.forEach((each, input) => {
-      if (each !== name) return;
-      node.inputs[input] = other;
-      readers.splice(readers.indexOf(node), 1);
-      append(this.#readers, other, node);
-    });
+    node.inputs = node.inputs.map((each) => (each === name ? other : each));
+    this.#readers.get(name)?.delete(node);
+    this.#readersOf(other).add(node);
   }
 
   /** The node that makes `name` makes `other` instead. */
@@ -109,12 +111,6 @@ export class QdqGraph {
       [...nodes, ...this.#added].filter((node) => !this.#removed.has(node)),
     );
   }
-}
-
-function append(map: Map<string, Node[]>, name: string, node: Node): void {
-  const list = map.get(name);
-  if (list) list.push(node);
-  else map.set(name, [node]);
 }
 
 function nestedReads(graph: Graph): Set<string> {
