@@ -155,8 +155,20 @@ export class GraphEmitter implements Emitter {
     return this.dims(name).map((dim, axis) => {
       if (typeof dim === "number") return dim;
       if (axis < from) return -1;
-      throw this.refusal(`the size of "${name}" along axis ${axis} is not known`);
+      throw this.refusal(
+        `the size of "${name}" along axis ${axis} is not known${this.#whereFrom(dim)}`,
+      );
     });
+  }
+
+  /** The input that leaves a size open, and what to do about it. */
+  #whereFrom(dim: Dimension): string {
+    if (dim === undefined) return ": it follows from values in the run";
+    for (const { name, type } of this.#model.graph.inputs) {
+      const axis = type?.kind === "tensor" ? (type.shape?.indexOf(dim) ?? -1) : -1;
+      if (axis >= 0) return `: the input "${name}" leaves axis ${axis} open, fix it in the model`;
+    }
+    return "";
   }
 
   elementType(name: string): number | undefined {

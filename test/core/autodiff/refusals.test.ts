@@ -49,7 +49,7 @@ const REFUSED: [string, Subject, string][] = [
       x: [2, 1, "height", 4],
       constants: [makeFloat32("w", [1], [1, 1, 1, 1])],
     },
-    'Conv "it": the size of "x" along axis 2 is not known',
+    'Conv "it": the size of "x" along axis 2 is not known: the input "x" leaves axis 2 open, fix it in the model',
   ],
   [
     "Slice by bounds of the run along two axes",
