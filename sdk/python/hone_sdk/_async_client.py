@@ -300,6 +300,10 @@ class AsyncModels:
         """Measures the model on a dataset, as a job."""
         return await self._order(model_id, "evaluate", options)
 
+    async def calibrate(self, model_id: str, **options: Any) -> Job:
+        """Starts a job that finds the ranges of the model's values."""
+        return await self._order(model_id, "calibrate", options)
+
     async def verify(self, model_id: str, **options: Any) -> Job:
         """Compares the model's answers with those of the model that it was made of, or of ``original``."""
         return await self._order(model_id, "verify", options)

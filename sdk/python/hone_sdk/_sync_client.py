@@ -300,6 +300,10 @@ class Models:
         """Measures the model on a dataset, as a job."""
         return self._order(model_id, "evaluate", options)
 
+    def calibrate(self, model_id: str, **options: Any) -> Job:
+        """Starts a job that finds the ranges of the model's values."""
+        return self._order(model_id, "calibrate", options)
+
     def verify(self, model_id: str, **options: Any) -> Job:
         """Compares the model's answers with those of the model that it was made of, or of ``original``."""
         return self._order(model_id, "verify", options)

@@ -17,6 +17,7 @@ export type {
   Dataset,
   AuditEntry,
   DatasetRows,
+  CalibrateRequest,
   EvaluateRequest,
   Graph,
   Hook,

@@ -1,6 +1,7 @@
 /** @file Stored models: sent in, listed, compressed by jobs, fetched. */
 import type {
   BenchmarkRequest,
+  CalibrateRequest,
   EvaluateRequest,
   Graph,
   Job,
@@ -128,6 +129,15 @@ export class Models {
   /** Measures the model on a dataset. */
   async evaluate(id: string, request: EvaluateRequest): Promise<Job> {
     const { data } = await this.#transport.POST("/v1/models/{id}/evaluate", {
+      params: { path: { id } },
+      body: request,
+    });
+    return data as Job;
+  }
+
+  /** Finds the ranges of the model's values. */
+  async calibrate(id: string, request: CalibrateRequest = {}): Promise<Job> {
+    const { data } = await this.#transport.POST("/v1/models/{id}/calibrate", {
       params: { path: { id } },
       body: request,
     });

@@ -18,7 +18,7 @@ export interface RunnerHooks {
 const LOOK_MS = 1_000;
 
 /**
- * Orders the task and waits for its end; it is canceled when the waiting is given up.
+ * Orders the task and waits for its end; it is canceled when the waiting is given up for good.
  * @throws ApiError `no_executor` where nobody takes it, `task_failed` with what the runner said
  */
 export async function rangesFromRunner(
@@ -55,8 +55,10 @@ export async function rangesFromRunner(
       if (!isWaiting || Date.now() - begun < patienceMs) continue;
       if (!(await pool.canServe(task))) throw nobody;
     }
-  } finally {
-    if (!outcome) await pool.cancel(task.id);
+  } catch (error) {
+    // After a failure of ours the task goes on: who tries again waits for the same one.
+    if (signal?.aborted || error === nobody) await pool.cancel(task.id);
+    throw error;
   }
   if (outcome.state === "canceled")
     throw new ApiError("task_failed", "the calibration was canceled");

@@ -60,5 +60,6 @@ export function edgeKit(env: Env, hooks: EdgeHooks): TaskKit {
       return new Uint8Array(await object.arrayBuffer());
     },
     write: () => Promise.reject(new TypeError("measure: no task writes here")),
+    openLine: () => Promise.reject(new TypeError("measure: no task opens a line here")),
   };
 }

@@ -180,6 +180,19 @@ it("a job's ranges come from a stored dataset's rows, scaled as a training's", a
   expect(failed.error.detail).toMatch(/no field "labels"; nearest: "label"/);
 });
 
+it("it is a step of a recipe, whose dataset has to be there", async () => {
+  const workspace = await newWorkspace();
+  const [model, dataset] = [await storedModel(workspace), await storedRows(workspace)];
+  const plan = async (calibration_dataset: string) => {
+    const step = { op: "quantize", method: "static", calibration_dataset };
+    const path = `/v1/models/${model}/optimize?dry_run=true`;
+    return (await workspace.call(path, { json: { steps: [step] } })).json;
+  };
+  const good = await plan(dataset);
+  expect(JSON.stringify(good)).not.toContain('problem":{');
+  expect(JSON.stringify(await plan("dataset_none"))).toContain("there is no dataset dataset_none");
+});
+
 it("a calibration answers with every value's range", async () => {
   const workspace = await newWorkspace();
   const [model, dataset] = [await storedModel(workspace), await storedRows(workspace)];
