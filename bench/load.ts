@@ -1,11 +1,12 @@
 /**
- * @file The service under load: reads of the catalogue at a fixed rate, and many jobs at once.
+ * @file The service under load: reads of the catalogue and webhooks in at a fixed rate, and many jobs at once.
  *
- * Reads are sent when they are due, whether or not those before have come back, and timed from then: a service that
- * falls behind cannot hide it. Jobs are ordered at once and each is looked up afterwards: none may be lost, none done
+ * Requests are sent when they are due, whether or not those before have come back, and timed from then: a service that
+ * falls behind cannot hide it. A path that no route has tells what the way there costs: the key, the limits, the log. Jobs are ordered at once and each is looked up afterwards: none may be lost, none done
  * twice. Client and service share the machine; its load is in the rows.
- * `npm run bench -- load [reads] [jobs]`; the last line on stdout is JSON.
+ * `npm run bench -- load [reads] [hooks] [jobs]`; the last line on stdout is JSON.
  */
+import { createHmac } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { cpus, loadavg, tmpdir } from "node:os";
@@ -38,7 +39,16 @@ const rows: unknown[] = [];
 try {
   const body = await randomPerceptron(10_000);
   const { id } = json<{ id: string }>(await call("POST", "/v1/models", body));
-  if (wants("reads")) rows.push(await reads(`/v1/models/${id}`));
+  if (wants("reads")) {
+    for (const [name, path] of [
+      ["nothing", "/v1/nothing"],
+      ["read-model", `/v1/models/${id}`],
+      ["list-models", "/v1/models"],
+    ] as const) {
+      rows.push(await atRate(name, name === "nothing" ? 404 : 200, () => call("GET", path)));
+    }
+  }
+  if (wants("hooks")) rows.push(await atRate("webhook-in", 202, await deliveries()));
   if (wants("jobs")) rows.push(await drain(id));
 } finally {
   agent.destroy();
@@ -47,8 +57,12 @@ try {
 }
 console.log(JSON.stringify({ bench: "load", rows }));
 
-async function reads(path: string): Promise<unknown> {
-  for (let i = 0; i < WARM_UP; i++) await call("GET", path);
+async function atRate(
+  name: string,
+  expected: number,
+  send: () => Promise<Answer>,
+): Promise<unknown> {
+  for (let i = 0; i < WARM_UP; i++) await send();
   const count = PER_SECOND * SECONDS;
   const times: number[] = [];
   let refused = 0;
@@ -57,8 +71,8 @@ async function reads(path: string): Promise<unknown> {
     Array.from({ length: count }, async (_, index) => {
       const due = start + (index * 1000) / PER_SECOND;
       await pause(due - performance.now());
-      const { status } = await call("GET", path);
-      if (status !== 200) refused++;
+      const { status } = await send();
+      if (status !== expected) refused++;
       times.push(performance.now() - due);
     }),
   );
@@ -66,7 +80,7 @@ async function reads(path: string): Promise<unknown> {
   times.sort((a, b) => a - b);
   const at = (share: number) => times[Math.min(count - 1, Math.floor(count * share))];
   return {
-    case: `read-model-${PER_SECOND}-per-s`,
+    case: `${name}-${PER_SECOND}-per-s`,
     requests: count,
     refused,
     per_second: count / seconds,
@@ -75,6 +89,35 @@ async function reads(path: string): Promise<unknown> {
     p99_ms: at(0.99),
     worst_ms: times.at(-1),
     ...machine(),
+  };
+}
+
+/** Signed deliveries, each another one: stored, then ignored by the hook's filter, so that what is timed is taking them in. */
+async function deliveries(): Promise<() => Promise<Answer>> {
+  const wanted = {
+    source: "github",
+    filter: { repository: "acme/other" },
+    model: { asset: "*.onnx" },
+    steps: [{ op: "prune", amount: 0.5 }],
+  };
+  const headers = { "Content-Type": "application/json" };
+  const hook = json<{ id: string; secret: string }>(
+    await call("POST", "/v1/hooks", JSON.stringify(wanted), headers),
+  );
+  let count = 0;
+  return async () => {
+    const body = JSON.stringify({
+      action: "published",
+      repository: { full_name: "acme/models" },
+      release: { tag_name: `v${count++}`, assets: [] },
+    });
+    const signature = createHmac("sha256", hook.secret).update(body).digest("hex");
+    return await call("POST", `/v1/hooks/${hook.id}`, body, {
+      ...headers,
+      "X-GitHub-Event": "release",
+      "X-GitHub-Delivery": `delivery-${count}`,
+      "X-Hub-Signature-256": `sha256=${signature}`,
+    });
   };
 }
 
