@@ -2,7 +2,10 @@
  * @file `node scripts/screenshots.ts`: docs/screenshots/*.png of the console and the runner page, by a real run: a
  * service on a folder of its own, real models, a training on four ranks, a runner in a tab.
  */
+import { once } from "node:events";
 import { mkdir, stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { digitModelFile } from "../examples/demo/digit-model.ts";
@@ -27,6 +30,7 @@ try {
   await compression();
   await training();
   await runners();
+  await automation();
 } finally {
   await Promise.all([dark.close(), narrow.close()]);
   await served.end();
@@ -112,6 +116,78 @@ async function runners(): Promise<void> {
   await page.getByText("idle").waitFor();
   await page.getByText("connected").first().waitFor();
   await shoot(page, "runners");
+}
+
+/** On the digits' model of the training: a recipe, a hook that carries it out and puts the result, an endpoint. */
+async function automation(): Promise<void> {
+  const { value: model } = await hone.models.list({ limit: 1 }).next();
+  const content = Buffer.from(await (await hone.models.content(model?.id ?? "")).arrayBuffer());
+  const other = createServer((request, response) => {
+    request.resume();
+    request.on("end", () => response.end(request.method === "GET" ? content : undefined));
+  }).listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const base = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  const steps = [
+    { op: "simplify" as const },
+    { op: "prune" as const, amount: 0.3 },
+    { op: "quantize" as const, method: "weight_only" as const, min_sqnr_db: 1 },
+    { op: "verify" as const },
+  ];
+  await hone.api.POST("/v1/recipes", { body: { name: "small", description: "", steps } });
+  const { data: endpoint } = await hone.api.POST("/v1/webhook-endpoints", {
+    body: { url: `${base}/events`, description: "chat", events: ["job.succeeded", "job.failed"] },
+  });
+  const { data: hook } = await hone.api.POST("/v1/hooks", {
+    body: {
+      name: "releases",
+      source: "standard",
+      model: { url: "{data.url}" },
+      filter: { tag: "v*" },
+      recipe: "small",
+      deliver: { to: "http_put", url: `${base}/in/{file}` },
+    },
+  });
+  const params = { path: { id: hook?.id ?? "" } };
+  const send = async (tag: string) => {
+    const payload = { type: "model.published", tag, data: { url: `${base}/digits-${tag}.onnx` } };
+    const body = { event: "model.published", payload, dry_run: false };
+    await hone.api.POST("/v1/hooks/{id}/test", { params, body });
+  };
+  await send("nightly");
+  await send("v1.2.0");
+  const page = await signedIn(light, `hooks/${hook?.id}`);
+  const refresh = page.getByRole("button", { name: "Refresh" });
+  const delivered = page.getByRole("row", { name: /done .* delivered/ });
+  while ((await delivered.count()) === 0) {
+    await refresh.click();
+    await page.waitForTimeout(500);
+  }
+  await shoot(page, "hook");
+  const night = await signedIn(dark, `hooks/${hook?.id}`);
+  await night.getByRole("row", { name: /done .* delivered/ }).waitFor();
+  await shoot(night, "hook-dark");
+  await delivered.getByRole("link", { name: /^hkd_/ }).click();
+  await page.getByRole("table", { name: "Tries" }).waitFor();
+  await shoot(page, "hook-delivery");
+  await page.getByRole("link", { name: /^job_/ }).click();
+  await page.getByRole("row", { name: /^verify succeeded/ }).waitFor();
+  await shoot(page, "recipe-job");
+  const small = await signedIn(narrow, "hooks");
+  await small.getByRole("link", { name: "releases" }).waitFor();
+  await shoot(small, "hooks-narrow");
+  const told = await signedIn(light, `webhooks/${endpoint?.id}`);
+  await told
+    .getByRole("row", { name: /^job.succeeded .* delivered/ })
+    .first()
+    .waitFor();
+  await shoot(told, "webhook");
+  for (const section of ["keys", "recipes"]) {
+    const each = await signedIn(light, section);
+    await each.locator("tbody tr th").first().waitFor();
+    await shoot(each, section);
+  }
+  other.close();
 }
 
 async function signedIn(browser: Browser, path = ""): Promise<Page> {

@@ -127,6 +127,11 @@ export function servesItsPages(served: () => Console): void {
     const page = await served().browser.open("about:blank");
     await page.setViewportSize({ width, height: 900 });
     await page.addInitScript(WATCH_SHIFTS);
+    // What comes at once is painted at once: a network is slower.
+    await page.route("**/v1/**", async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      await route.continue();
+    });
     const shifts: Record<string, number> = {};
     for (const [path, heading] of pages) {
       // A page of its own each time: shifts are counted from its first paint.
@@ -237,5 +242,6 @@ const WATCH_SHIFTS = `
 /** The page is there, and nothing of it is being loaded. */
 async function settled(page: Page, heading: string): Promise<void> {
   await page.getByRole("heading", { level: 1, name: heading, exact: true }).waitFor();
-  await expect.poll(async () => await page.getByText(/^(Loading|Reading)/).count()).toBe(0);
+  const loading = async () => await page.getByText(/^(Loading|Reading)/).count();
+  await expect.poll(loading, { timeout: 20_000 }).toBe(0);
 }

@@ -85,13 +85,12 @@ export function CompressPage({ modelId, jobId }: { modelId: string; jobId: strin
 
 function Choose({ model }: { model: Model }) {
   return (
-    <>
-      <MethodForm model={model} />
+    <MethodForm model={model}>
       <h2>What is in it</h2>
       <p>
         <a href={to(["models", model.id, "graph"])}>Look at the graph</a>
       </p>
       <ModelSummary model={model} />
-    </>
+    </MethodForm>
   );
 }
