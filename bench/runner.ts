@@ -149,6 +149,7 @@ async function besideTheRun(batch: number, kind: string, line: OpenLine): Promis
   const hone = new Hone({ baseUrl: service.url, apiKey: service.apiKey });
   const machine = await nodeDevices({ name: "bench", backends: ["cpu"] });
   const runs: number[] = [];
+  const cpu: number[] = [];
   try {
     const { data: token } = await hone.api.POST("/v1/runner-tokens", { body: { name: "bench" } });
     if (!token) throw new Error("bench: no token");
@@ -157,7 +158,7 @@ async function besideTheRun(batch: number, kind: string, line: OpenLine): Promis
       token: token.secret,
       info: machine.info,
       openLine: line,
-      perform: performOn(machine.devices.map((device) => timed(device, runs))),
+      perform: performOn(machine.devices.map((device) => timed(device, runs, cpu))),
     });
     const ended = runner.run();
     const { id: model } = await hone.models.create(await randomPerceptron(REMOTE_PARAMETERS));
@@ -180,14 +181,16 @@ async function besideTheRun(batch: number, kind: string, line: OpenLine): Promis
     await ended;
     const { compute_ms: stepMs = NaN, allreduce_ms = NaN } = job.progress.ranks[0] ?? {};
     // As the rank's figures: of the steps since its report before, which are the last ones.
-    const late = runs.slice(-REMOTE_STEPS / 2).toSorted((a, b) => a - b);
-    const runMs = late[late.length >> 1] ?? NaN;
+    const runMs = lateMedian(runs);
+    const jsMs = lateMedian(cpu.slice(1).map((ms, i) => ms - (cpu[i] ?? NaN)));
     return {
       ...blank,
       case: `remote-${REMOTE_PARAMETERS / 1e6}m-b${batch}-${kind}`,
       step_ms: Math.round(stepMs),
       run_ms: Math.round(runMs),
       outside_share: Math.round((1 - runMs / stepMs) * 1_000) / 1_000,
+      // Of the runner's main thread, on which nothing is computed: steadier than the wall on a busy machine.
+      runner_js_cpu_ms: Math.round(jsMs),
       optimizer_ms: Math.round(allreduce_ms),
       job_ms: Math.round(wallMs),
     };
@@ -213,14 +216,22 @@ async function pageToTask(): Promise<Row> {
   }
 }
 
-/** The device, with the milliseconds of each of its resident runs kept. */
-function timed(device: Device, runs: number[]): Device {
+/** Of the last half. */
+function lateMedian(values: number[]): number {
+  const late = values.slice(-REMOTE_STEPS / 2).toSorted((a, b) => a - b);
+  return late[late.length >> 1] ?? NaN;
+}
+
+/** The device, with the milliseconds of each of its resident runs kept, and the main thread's CPU time at their starts. */
+function timed(device: Device, runs: number[], cpu: number[]): Device {
   const runtime = device.runtime as ResidentRuntime;
   const loadResident: ResidentRuntime["loadResident"] = async (model) => {
     const session = await runtime.loadResident(model);
     return {
       ...session,
       async run(...parameters) {
+        const { user, system } = process.threadCpuUsage();
+        cpu.push((user + system) / 1_000);
         const start = performance.now();
         const outputs = await session.run(...parameters);
         runs.push(performance.now() - start);
