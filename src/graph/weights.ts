@@ -9,12 +9,10 @@ import { DataType, elementCount } from "../onnx/data-type.ts";
 import type { Node, Tensor } from "../onnx/model.ts";
 
 export interface WeightUse extends Use {
-  /** The name the node reads: the stored one, or the output of the last node of `path`. */
+  /** The name the node reads: the stored one, or the output of the last link of its chain. */
   name: string;
   /** The value read has `dims[i] = stored.dims[permutation[i]]`; `undefined`: as stored. */
   permutation: readonly number[] | undefined;
-  /** The Identity and Transpose nodes from the stored tensor to the reader, in that order. */
-  path: readonly Node[];
 }
 
 export interface Weight {
@@ -27,6 +25,8 @@ export interface Weight {
   holder: Node | undefined;
   /** Every reader behind the chains, in nested graphs too. */
   uses: WeightUse[];
+  /** The Identity and Transpose nodes of the chains, each after the one that it reads. */
+  links: { node: Node; scope: Scope }[];
   /** A graph hands the tensor out, as it is or through a chain. */
   isOutput: boolean;
 }
@@ -46,8 +46,8 @@ export function findWeights(root: Scope, filter: WeightFilter = {}): Weight[] {
   const add = (scope: Scope, name: string, tensor: Tensor, holder: Node | undefined): void => {
     if (!dataTypes.includes(tensor.dataType) || tensor.dims.length < minRank) return;
     if (elementCount(tensor.dims) === 0) return;
-    const { uses, isOutput } = readers(scope, name, tensor.dims.length);
-    weights.push({ name, tensor, scope, holder, uses, isOutput });
+    const found = readers(scope, name, tensor.dims.length);
+    weights.push({ name, tensor, scope, holder, ...found });
   };
   for (const scope of root.walk()) {
     for (const [name, tensor] of scope.graph.initializers) add(scope, name, tensor, undefined);
@@ -62,25 +62,31 @@ export function findWeights(root: Scope, filter: WeightFilter = {}): Weight[] {
 }
 
 /** Follows a stored tensor outwards; a stack, because exporters can write long Identity chains. */
-function readers(home: Scope, stored: string, rank: number): Pick<Weight, "uses" | "isOutput"> {
+function readers(
+  home: Scope,
+  stored: string,
+  rank: number,
+): Pick<Weight, "uses" | "links" | "isOutput"> {
   const uses: WeightUse[] = [];
+  const links: Weight["links"] = [];
   let isOutput = false;
   const pending: Omit<WeightUse, "node" | "input">[] = [
-    { name: stored, scope: home, permutation: undefined, path: [] },
+    { name: stored, scope: home, permutation: undefined },
   ];
   for (let at = pending.pop(); at; at = pending.pop()) {
     isOutput ||= at.scope.isOutput(at.name);
     for (const use of at.scope.uses(at.name)) {
       const output = isChainLink(use.node) ? use.node.outputs[0] : undefined;
       if (!output) {
-        uses.push({ ...use, name: at.name, permutation: at.permutation, path: at.path });
+        uses.push({ ...use, name: at.name, permutation: at.permutation });
         continue;
       }
       const permutation = permuted(at.permutation, use.node, rank);
-      pending.push({ name: output, scope: use.scope, permutation, path: [...at.path, use.node] });
+      links.push({ node: use.node, scope: use.scope });
+      pending.push({ name: output, scope: use.scope, permutation });
     }
   }
-  return { uses, isOutput };
+  return { uses, links, isOutput };
 }
 
 function isChainLink(node: Node): boolean {

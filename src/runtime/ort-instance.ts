@@ -114,8 +114,8 @@ export class OrtInstance {
   }
 
   #failure(doing: string, message: string): Error {
-    // Of a tensor beyond 4 GiB, already the size does not fit.
-    if (this.#refused || /bad_alloc|SafeIntOnOverflow/.test(message)) {
+    // Of a tensor beyond 4 GiB, already the size does not fit; "vector" is all that C++ says of a list's.
+    if (this.#refused || /bad_alloc|SafeIntOnOverflow|^vector$/.test(message)) {
       const mebibytes = Math.round(this.maxHeapBytes / 1024 / 1024);
       return new DoesNotFitError(
         `the model does not fit the isolate: to ${doing} it, ONNX Runtime needs more than the ${mebibytes} MiB that it has here`,

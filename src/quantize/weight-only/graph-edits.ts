@@ -44,14 +44,8 @@ export class GraphEdits {
   /** Removes the weight's tensor, and chain nodes behind it, unless something still reads them afterwards. */
   dropIfUnused(weight: Weight): void {
     this.#candidates.push({ graph: weight.scope.graph, name: weight.name });
-    for (const use of weight.uses) {
-      let { scope } = weight;
-      for (const link of use.path) {
-        const name = link.outputs[0] ?? "";
-        const home = use.scope.definingScope(name);
-        if (home) scope = home;
-        this.#candidates.push({ graph: scope.graph, name });
-      }
+    for (const { node, scope } of weight.links) {
+      this.#candidates.push({ graph: scope.graph, name: node.outputs[0] ?? "" });
     }
   }
 

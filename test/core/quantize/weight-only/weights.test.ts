@@ -96,7 +96,17 @@ describe("findWeights", () => {
     if (!weight || !d) throw new Error("the chain's end is missing");
     expect(valueDims(weight, d)).toEqual([2, 4, 3]);
     expect(storedAxis(d, 1)).toBe(2);
-    expect(d.path.map((node) => node.opType)).toEqual(["Identity", "Transpose", "Transpose"]);
+    expect(weight.links.map(({ node }) => node.outputs[0])).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("a chain of 40,000 Transposes is followed at once", { timeout: 8_000 }, () => {
+    const links = Array.from({ length: 40_000 }, (_, i) =>
+      makeNode("Transpose", [i === 0 ? "w" : `t${i - 1}`], [`t${i}`]),
+    );
+    const nodes = [...links, makeNode("MatMul", ["x", "t39999"], ["o1"])];
+    const [weight] = findWeights(Scope.of(graph(nodes, [matrix("w")])));
+    expect(weight?.links.length).toBe(40_000);
+    expect(weight?.uses.map(({ permutation }) => permutation)).toEqual([undefined]);
   });
 
   test("a weight that a graph hands out, through a chain or from a branch, is marked", () => {
