@@ -4,11 +4,12 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { queueHooks } from "../src/jobs/hooks/queue.ts";
-import { linksOf } from "../src/jobs/hooks/result-files.ts";
 import { JobLedger, nowSeconds, RETRY_MS } from "../src/jobs/job-ledger.ts";
 import { isOver } from "../src/jobs/job-view.ts";
-import { findJob, jobObject, type JobObject } from "../src/jobs/jobs.ts";
+import type { JobObject } from "../src/jobs/jobs.ts";
+import { cancelSteps } from "../src/jobs/recipes/cancel-steps.ts";
 import type { OptimizeObject } from "../src/jobs/recipes/optimize-object.ts";
+import { optimizeResult } from "../src/jobs/recipes/optimize-result.ts";
 import { missedGoal, type SearchReport } from "../src/jobs/recipes/search-order.ts";
 import {
   newOptimizeView,
@@ -16,7 +17,6 @@ import {
   type OptimizeResult,
   type OptimizeView,
   type StepAt,
-  stepJobId,
   type StepProgress,
   type StepResult,
 } from "../src/jobs/recipes/recipe.ts";
@@ -165,17 +165,10 @@ export class OptimizeJob
       if (!result) throw new Error(`recipes: step ${index} of ${order.id} has no result`);
       steps.push(result);
     }
-    const last = steps.at(-1);
-    if (!last) throw new Error(`recipes: ${order.id} has no steps`);
-    const { model_id, bytes } = last;
-    const lineage = [...new Set([order.modelId, ...steps.map((step) => step.model_id)])];
-    const ratio = order.bytes / bytes;
-    const links = await linksOf(this.env, order, model_id);
-    const result = { model_id, bytes_before: order.bytes, bytes, ratio, steps, lineage };
     await this.#ledger.end({
       state: "succeeded",
       progress: { ...view.progress, fraction: 1, doing: "done" },
-      result: { ...result, ...found, ...links },
+      result: await optimizeResult(this.env, order, steps, found),
     });
     await this.#tellHook();
   }
@@ -203,19 +196,20 @@ export class OptimizeJob
   async #watch(order: OptimizeOrder, { attempts }: OptimizeView): Promise<void> {
     const silent = Date.now() - this.#heardAt;
     if (attempts > 0 && this.#watched && silent < SILENT_MS) return;
-    const status = attempts > 0 ? await this.#status(`${order.id}-${attempts}`) : "none";
+    const instance = `${order.id}-${attempts}`;
+    const status = attempts > 0 ? await workflowStatus(this.env, instance) : "none";
     // Not begun, or paused by the operator: then there is nothing to be heard.
     if ((status === "queued" || status === "paused") && silent < QUEUED_MS) return;
     this.#watched = true;
     this.#heardAt = Date.now();
-    if (status === "errored") {
-      const error = new ApiError("internal_error", "a step failed again and again");
-      await this.#ledger.end({ state: "failed", error: problemOf(error) });
-      return;
-    }
-    if (attempts >= MAX_ATTEMPTS) {
-      const error = new ApiError("gave_up", `the recipe was begun ${attempts} times`);
-      await this.#ledger.end({ state: "failed", error: problemOf(error) });
+    const failure =
+      status === "errored"
+        ? new ApiError("internal_error", "a step failed again and again")
+        : attempts >= MAX_ATTEMPTS
+          ? new ApiError("gave_up", `the recipe was begun ${attempts} times`)
+          : undefined;
+    if (failure) {
+      await this.#ledger.end({ state: "failed", error: problemOf(failure) });
       return;
     }
     this.#ledger.keep({ attempts: attempts + 1 });
@@ -233,23 +227,9 @@ export class OptimizeJob
     if (this.#ledger.current().order.delivery) await this.ctx.storage.setAlarm(Date.now());
   }
 
-  async #status(instance: string): Promise<string> {
-    try {
-      return (await (await this.env.RECIPES.get(instance)).status()).status;
-    } catch {
-      return "unknown";
-    }
-  }
-
   async #cancelSteps(): Promise<void> {
     const { order, view } = this.#ledger.current();
-    for (const [index, { job_id }] of view.progress.steps.entries()) {
-      const own = await stepJobId(order.id, index);
-      // One that another recipe ordered is left to it.
-      if (job_id !== own) continue;
-      const job = await findJob(this.env, order.workspace, own);
-      if (job && !isOver(job.state)) await jobObject(this.env, job).cancel();
-    }
+    await cancelSteps(this.env, order, view);
   }
 
   /** False once the job is over. */
@@ -266,5 +246,13 @@ export class OptimizeJob
   #tell(index: number, change: Partial<StepProgress>): void {
     const { order, view } = this.#ledger.current();
     this.#ledger.progress(withStep(order, view.progress, index, change));
+  }
+}
+
+async function workflowStatus(env: Env, instance: string): Promise<string> {
+  try {
+    return (await (await env.RECIPES.get(instance)).status()).status;
+  } catch {
+    return "unknown";
   }
 }

@@ -252,7 +252,10 @@ it("canceling the recipe cancels the step that runs, and no later one begins", a
   const steps = [PRUNE, QUANTIZE];
   const job = await post(`/v1/models/${model.id}/optimize`, { steps }, "respond-async");
   await expect
-    .poll(async () => (await get(`/v1/jobs/${job.id}`)).progress.steps[0].state, { interval: 20 })
+    .poll(async () => (await get(`/v1/jobs/${job.id}`)).progress.steps[0].state, {
+      interval: 20,
+      timeout: 30_000,
+    })
     .toBe("running");
   const canceled = await post(`/v1/jobs/${job.id}/cancel`);
   expect(canceled.state).toBe("canceled");
