@@ -1,5 +1,6 @@
 /** @file Verifying candidates against one run of the original, or saying why they are not run. */
-import type { Model } from "../onnx/model.ts";
+import { subgraphs } from "../graph/attributes.ts";
+import type { Graph, Model } from "../onnx/model.ts";
 import { modelBytes } from "../onnx/write-model.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { type Reference, referenceRun } from "../verify/reference.ts";
@@ -20,6 +21,7 @@ export class Verifier {
   readonly #runtime: Runtime | undefined;
   readonly #samples: Samples | undefined;
   #reference: Promise<Reference> | undefined;
+  #nodes: number | undefined;
 
   /** @param inMemory the original's file, where it is in memory without external data */
   constructor(
@@ -41,8 +43,13 @@ export class Verifier {
     if (!this.#runtime) return "verification was turned off";
     const limit = this.#runtime.maxModelBytes;
     const larger = Math.max(this.#byteLength, candidateBytes);
-    if (larger <= limit) return undefined;
-    return `the model is ${larger} bytes, ONNX Runtime takes at most ${limit} here`;
+    if (larger > limit) {
+      return `the model is ${larger} bytes, ONNX Runtime takes at most ${limit} here`;
+    }
+    const { maxModelNodes = Infinity } = this.#runtime;
+    this.#nodes ??= nodeCount(this.#model.graph);
+    if (this.#nodes <= maxModelNodes) return undefined;
+    return `the model has ${this.#nodes} nodes, ONNX Runtime loads at most ${maxModelNodes} here`;
   }
 
   async verify(candidate: Candidate): Promise<Verified> {
@@ -60,6 +67,12 @@ export class Verifier {
     const original = { byteLength: this.#byteLength, read: this.#bytes };
     return await referenceRun(original, { model: this.#model, runtime, ...samples });
   }
+}
+
+/** With those of subgraphs. */
+function nodeCount({ nodes }: Graph): number {
+  const inside = nodes.flatMap(subgraphs).map(nodeCount);
+  return inside.reduce((sum, count) => sum + count, nodes.length);
 }
 
 /** For results that were not run, with the reason. */

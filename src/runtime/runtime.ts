@@ -26,6 +26,8 @@ export interface Runtime {
   readonly name: string;
   /** Largest model, in bytes, that this runtime takes on here. */
   readonly maxModelBytes: number;
+  /** Most nodes, where there is a limit: the time that loading takes grows with their square. */
+  readonly maxModelNodes?: number;
   /**
    * @throws DoesNotFitError when the model, or what loading it takes, passes the memory there is, Error with ONNX
    *   Runtime's message when it does not load
