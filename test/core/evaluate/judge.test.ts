@@ -112,9 +112,9 @@ it("shares and losses of classes are what they are by hand", () => {
 
 it("of equal scores the first is the higher one", () => {
   const output = new Float32Array(ROWS * CLASSES);
-  const share = (k: number) => mean(labels.map((label) => (label < k ? 1 : 0)));
-  const found = judged(["accuracy", "top_2_accuracy"], { output });
-  expect(found).toEqual({ accuracy: share(1), top_2_accuracy: share(2) });
+  const label = int64(labels.map((_, index) => (index < 3 ? 0 : 1)));
+  const found = judged(["accuracy", "top_2_accuracy"], { output, label });
+  expect(found).toEqual({ accuracy: 3 / ROWS, top_2_accuracy: 1 });
 });
 
 it("a label that is ignored counts nowhere, one that is no class is refused", () => {
