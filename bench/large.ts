@@ -1,6 +1,7 @@
 /**
  * @file A model and a result beyond 2 GiB through the service: sent in parts, pruned by a job, fetched by ranges; the
- * bytes are those of file to file. One request of that size is refused with where to go instead.
+ * bytes are those of file to file, and the entry that says how a stored model was made after them. One request of that
+ * size is refused with where to go instead.
  *
  * `npm run bench -- large`: takes minutes and 10 GB of disk, removed afterwards; the local simulator of R2 sets the pace.
  */
@@ -30,10 +31,12 @@ const { bytesAfter } = await compressFile(path, `${FOLDER_OUT}/model.onnx`, {
 const expected = await Promise.all(
   FILES.map(async (location) => {
     const hash = createHash("sha256");
+    let length = 0;
     for await (const chunk of createReadStream(`${FOLDER_OUT}/${location || "model.onnx"}`)) {
       hash.update(chunk as Buffer);
+      length += (chunk as Buffer).length;
     }
-    return hash.digest("hex");
+    return { sha256: hash.digest("hex"), length };
   }),
 );
 rmSync(FOLDER_OUT, { recursive: true, force: true });
@@ -57,7 +60,9 @@ try {
   if (!result || !("model_id" in result)) throw new Error(JSON.stringify(job.result));
   const received = await timed("receiving", async () => {
     const hashes: string[] = [];
-    for (const location of FILES) hashes.push(await hashByRanges(result.model_id, location));
+    for (const [index, location] of FILES.entries()) {
+      hashes.push(await hashByRanges(result.model_id, location, expected[index]?.length ?? 0));
+    }
     return hashes;
   });
   const row = {
@@ -65,7 +70,7 @@ try {
     bytes,
     result_bytes: bytesAfter,
     /** The files whose bytes are not those of file to file. */
-    differing: FILES.filter((_, index) => received.result[index] !== expected[index]),
+    differing: FILES.filter((_, index) => received.result[index] !== expected[index]?.sha256),
     sending_s: model.seconds,
     pruning_s: job.seconds,
     receiving_s: received.seconds,
@@ -86,10 +91,11 @@ async function timed<T>(what: string, work: () => Promise<T>) {
   return { result, seconds: (performance.now() - start) / 1000 };
 }
 
-/** Asks for one range after the other until the file ends. */
-async function hashByRanges(id: string, location: string): Promise<string> {
+/** Asks for one range after the other until the file ends. @returns the hash of its first `length` bytes */
+async function hashByRanges(id: string, location: string, length: number): Promise<string> {
   const route = location ? `files/${encodeURIComponent(location)}` : "content";
   const hash: Hash = createHash("sha256");
+  let left = length;
   for (let from = 0; ; from += RANGE_BYTES) {
     const response = await fetch(`${service.url}/v1/models/${id}/${route}`, {
       headers: {
@@ -98,7 +104,10 @@ async function hashByRanges(id: string, location: string): Promise<string> {
       },
     });
     if (response.status !== 206 || !response.body) throw new Error(await response.text());
-    for await (const chunk of response.body) hash.update(chunk);
+    for await (const chunk of response.body) {
+      hash.update(chunk.subarray(0, left));
+      left -= Math.min(left, chunk.length);
+    }
     const total = Number(response.headers.get("Content-Range")?.split("/")[1]);
     if (from + RANGE_BYTES >= total) return hash.digest("hex");
   }

@@ -43,7 +43,7 @@ async function* rowsOf(db: D1Database, table: string, columns: string): AsyncGen
         `SELECT rowid AS "rowid of it", ${columns} FROM "${table}" WHERE rowid > ? ORDER BY rowid LIMIT ?`,
       )
       .bind(after, ROWS_AT_ONCE)
-      .all<Record<string, unknown>>();
+      .all<Record<string, SqlValue>>();
     for (const { "rowid of it": rowid, ...row } of results) {
       after = Number(rowid);
       const names = Object.keys(row).map((name) => `"${name}"`);
@@ -54,14 +54,16 @@ async function* rowsOf(db: D1Database, table: string, columns: string): AsyncGen
   }
 }
 
-function literal(value: unknown): string {
+/** As D1 answers it: a blob is the list of its bytes. */
+type SqlValue = null | number | string | number[];
+
+function literal(value: SqlValue): string {
   if (value === null) return "NULL";
   if (typeof value === "number") return String(value);
   if (Array.isArray(value)) return `X'${Buffer.from(value).toString("hex")}'`;
-  const text = String(value);
   // A zero byte would end the statement.
-  if (text.includes("\0")) return `CAST(X'${Buffer.from(text).toString("hex")}' AS TEXT)`;
-  return `'${text.replaceAll("'", "''")}'`;
+  if (value.includes("\0")) return `CAST(X'${Buffer.from(value).toString("hex")}' AS TEXT)`;
+  return `'${value.replaceAll("'", "''")}'`;
 }
 
 /** Runs a dump's statements. @throws Error where there is a catalogue already */

@@ -240,7 +240,7 @@ it("a receiver that answers 500 for long loses nothing: all events arrive once i
     return all.length === 5 && all.every(({ state }) => state === "delivered");
   });
   const arrived = new Set(received.map(({ json }) => json.sequence));
-  expect([...arrived].sort()).toEqual([1, 2, 3, 4, 5]);
+  expect([...arrived].toSorted((a, b) => Number(a) - Number(b))).toEqual([1, 2, 3, 4, 5]);
   const ids = new Set(received.map(({ headers }) => headers["webhook-id"]));
   expect(ids.size).toBe(5);
   expect(received.length).toBeGreaterThan(10);

@@ -57,7 +57,7 @@ function valueText(value: unknown): string {
   if (Array.isArray(value) && !value.some((item) => String(item).includes(","))) {
     return value.join(",");
   }
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** Marks a request whose body is a stream; it does not leave this module. */
