@@ -48,8 +48,9 @@ it("a large body goes through storage and streams out with its length, as a job 
   });
   const job: Json = await waited.json();
   expect(job.state).toBe("succeeded");
-  const result: Json = await (await service.call(`/v1/models/${job.result.model_id}`)).json();
-  expect(result.sha256).toBe(sha256(bytes));
+  const result = await bytesOf(await service.call(`/v1/models/${job.result.model_id}/content`));
+  expect(sha256(result.subarray(0, bytes.length))).toBe(sha256(bytes));
+  expect(new TextDecoder().decode(result.subarray(bytes.length))).toContain("hone.lineage");
 });
 
 it("a body of unknown length is received too", async () => {

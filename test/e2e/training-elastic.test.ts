@@ -3,9 +3,9 @@ import { loadavg } from "node:os";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Json, newTrainingHost, stop, type TrainingHost, until } from "./training-host.ts";
 
-const STEPS = 120;
+const STEPS = 200;
 /** Steps, of all ranks, over which the pace is measured. */
-const SPAN = 35;
+const SPAN = 20;
 const OPTIONS = { steps: STEPS, batch_size: 32, world_size: 2, executor: "runner" };
 
 let host: TrainingHost;

@@ -144,7 +144,7 @@ it("lists are filtered", async () => {
   const { call } = workspace;
   const model = await storedModel(workspace);
   await call(`/v1/models/${model}/prune`, { json: {}, headers: { Prefer: "wait" } });
-  await call(`/v1/models/${model}/quantize`, { json: { method: "static" } });
+  await call(`/v1/models/${model}/quantize`, { json: { method: "none" } });
   await call(`/v1/models/${model}/quantize`, {
     json: { min_sqnr_db: 200 },
     headers: { Prefer: "wait" },
