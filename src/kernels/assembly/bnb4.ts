@@ -87,6 +87,10 @@ function codesOf(x: usize, reciprocal: v128, kind: i32): v128 {
   return i8x16.narrow_i16x8_u(shorts, shorts);
 }
 
+/** The codes of zero, low nibbles. */
+const NF4_ZERO: u8 = 7;
+const FP4_ZERO: u8 = 0;
+
 /** The last values of a block, fewer than eight, followed by zeros. */
 const rest = memory.data(32, 16);
 
@@ -111,6 +115,11 @@ function packBlock(x: usize, n: i32, kind: i32, reciprocal: f32, out: usize): vo
       v128.store32_lane(out, bytes, 0);
     } else {
       v128.store32_lane(rest, bytes, 0);
+      if (n & 1) {
+        // an odd end is followed by a zero, not by a zero times the reciprocal, which may be infinite
+        const last = rest + (<usize>(n - i) >> 1);
+        store<u8>(last, (load<u8>(last) & 0xf0) | (kind == 1 ? NF4_ZERO : FP4_ZERO));
+      }
       memory.copy(out, rest, <usize>(n - i + 1) >> 1);
     }
   }

@@ -108,8 +108,9 @@ export function lionStep(
     const d = g[i] ?? 0;
     const m0 = m[i] ?? 0;
     const direction = f(f(beta1 * m0) + f(fresh1 * d));
-    const sign = Number(direction > 0) - Number(direction < 0);
-    p[i] = f(keep * (p[i] ?? 0)) - learningRate * sign;
+    const up = direction > 0 ? learningRate : 0;
+    const down = direction < 0 ? learningRate : 0;
+    p[i] = f(keep * (p[i] ?? 0)) - (up - down);
     m[i] = f(f(beta2 * m0) + f(fresh2 * d));
   }
 }

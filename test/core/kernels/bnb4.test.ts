@@ -34,3 +34,14 @@ test("the extremes of a block keep their value", () => {
   expect([...packed]).toEqual([0xf0, 0x7c]);
   expect([...packBnb4(x, 16, FP4).packed]).toEqual([0x3b, 0x05]);
 });
+
+test("an odd end after a weight whose reciprocal is infinite is followed by the code of zero", () => {
+  const x = Float32Array.of(2 ** -149);
+  expect([...packBnb4(x, 16, NF4).packed]).toEqual([0xf7]);
+  const found = guarded((memory) => {
+    const out = memory.room(1);
+    kernels.packBnb4(memory.put(x), 1, 16, NF4, out, memory.room(4));
+    return [...memory.bytes(out, 1)];
+  });
+  expect(found).toEqual([0xf7]);
+});

@@ -117,3 +117,16 @@ test("Lion is the reference's to the bit", () => {
     RUNS,
   );
 });
+
+test("Lion with a rate of zero keeps the sign of a zero, as the reference does", () => {
+  const p = Float32Array.of(-1e-30, 1e-30, -1e-30, -1e-30, -1e-30);
+  const [g, m] = [Float32Array.of(-1, -1, 1, -1, -1), new Float32Array(5)];
+  const found = guarded((memory) => {
+    const at = memory.put(p);
+    kernels.lionStep(at, memory.put(g), memory.put(m), p.length, 0, 0.9, 0.1, 0.99, 0.01, 1e-30);
+    return memory.take(at, p);
+  });
+  const scalars = { learningRate: 0, beta1: 0.9, fresh1: 0.1, beta2: 0.99, fresh2: 0.01 };
+  reference.lionStep(p, g, m, { ...scalars, keep: 1e-30 });
+  expect(found).toEqual(p);
+});
