@@ -15,11 +15,32 @@ export interface Line {
   close(): void;
 }
 
-/** @throws Error when it cannot be opened */
-export async function openLine(url: string, signal: AbortSignal): Promise<Line> {
-  signal.throwIfAborted();
+/** A WebSocket, whoever made it. */
+export interface LineSocket {
+  binaryType: string;
+  readonly readyState: number;
+  /** Bytes that wait to be sent. */
+  readonly bufferedAmount: number;
+  addEventListener(type: "open", listener: () => void): void;
+  addEventListener(type: "message", listener: (event: { data: unknown }) => void): void;
+  addEventListener(type: "error", listener: (event: { message?: string }) => void): void;
+  addEventListener(
+    type: "close",
+    listener: (event: { code: number; reason: string }) => void,
+  ): void;
+  send(message: string | Uint8Array<ArrayBuffer>): void;
+  close(code: number, reason: string): void;
+}
+
+/** By the platform's WebSocket. */
+export const openLine: OpenLine = async (url, signal) =>
   // The Workers' type has no word for what waits to be sent, pages and Node do.
-  const socket = new WebSocket(url) as WebSocket & { readonly bufferedAmount: number };
+  await lineOver(() => new WebSocket(url) as unknown as LineSocket, signal);
+
+/** @throws Error when it cannot be opened */
+export async function lineOver(open: () => LineSocket, signal: AbortSignal): Promise<Line> {
+  signal.throwIfAborted();
+  const socket = open();
   socket.binaryType = "arraybuffer";
   const messages: (string | ArrayBuffer)[] = [];
   let ended: Error | undefined;
@@ -35,7 +56,9 @@ export async function openLine(url: string, signal: AbortSignal): Promise<Line> 
   socket.addEventListener("close", ({ code, reason }) =>
     end(new Error(`the line to the rank closed: ${reason || code}`)),
   );
-  socket.addEventListener("error", () => end(new Error("the line to the rank broke")));
+  socket.addEventListener("error", ({ message }) =>
+    end(new Error(`the line to the rank broke${message ? `: ${message}` : ""}`)),
+  );
   signal.addEventListener("abort", () => {
     end(signal.reason as Error);
     socket.close(1000, "stopped");
