@@ -9,8 +9,6 @@ import { linearFile } from "../worker/service/models.ts";
 import { serve } from "./process.ts";
 import { newDataDir } from "./service.ts";
 
-const LOOPBACK = { HONE_ALLOW_LOOPBACK: "1" };
-
 // oxlint-disable-next-line typescript/no-explicit-any
 type Json = any;
 
@@ -32,7 +30,7 @@ it("deliveries of before a SIGKILL end in one model and one job each after the n
   origin.listen(0, "127.0.0.1");
   await once(origin, "listening");
   const { port } = origin.address() as AddressInfo;
-  const first = await serve(dataDir, LOOPBACK);
+  const first = await serve(dataDir, { allowLoopback: true });
   const made = await first.call("/v1/hooks", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -59,7 +57,7 @@ it("deliveries of before a SIGKILL end in one model and one job each after the n
     expect(answer.status).toBe(202);
   }
   await first.kill();
-  const second = await serve(dataDir, LOOPBACK);
+  const second = await serve(dataDir, { allowLoopback: true });
   const list = async (path: string): Promise<Json[]> =>
     ((await (await second.call(`${path}?limit=100`)).json()) as Json).data;
   await expect

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
+import type { ServiceOptions } from "../../src/embedded/host.ts";
 import { caller, type TestService } from "./service.ts";
 
 export interface ServiceProcess extends Pick<TestService, "url" | "apiKey" | "call"> {
@@ -14,12 +15,10 @@ export interface ServiceProcess extends Pick<TestService, "url" | "apiKey" | "ca
 /** Starts it on `dataDir`; it is killed when the test is over, if not before. */
 export async function serve(
   dataDir: string,
-  env: Record<string, string> = {},
+  options: ServiceOptions = {},
 ): Promise<ServiceProcess> {
-  const host = spawn(process.execPath, [join(import.meta.dirname, "serve.ts"), dataDir], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, ...env },
-  });
+  const args = [join(import.meta.dirname, "serve.ts"), JSON.stringify({ ...options, dataDir })];
+  const host = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void host.kill("SIGKILL"));
   const [line] = await once(createInterface(host.stdout), "line");
   const { url, apiKey } = JSON.parse(line);

@@ -8,12 +8,17 @@ import { linearFile } from "../worker/service/models.ts";
 import { serve } from "./process.ts";
 import { newDataDir } from "./service.ts";
 
-const LOOPBACK = { HONE_ALLOW_LOOPBACK: "1" };
+const OPTIONS = {
+  allowLoopback: true,
+  vars: { WEBHOOK_PAUSES_S: Array.from({ length: 100 }, () => 1).join() },
+};
 
 it("events of before a SIGKILL arrive after the next start, with their numbers", async () => {
   const dataDir = await newDataDir();
   const received: { type: string; sequence: number }[] = [];
+  let isThere = false;
   const receiver = createServer(async (request, response) => {
+    if (!isThere) return void request.socket.destroy();
     let body = "";
     for await (const chunk of request) body += String(chunk);
     received.push(JSON.parse(body));
@@ -22,8 +27,7 @@ it("events of before a SIGKILL arrive after the next start, with their numbers",
   receiver.listen(0, "127.0.0.1");
   await once(receiver, "listening");
   const { port } = receiver.address() as AddressInfo;
-  await new Promise((resolve) => receiver.close(resolve));
-  const first = await serve(dataDir, LOOPBACK);
+  const first = await serve(dataDir, OPTIONS);
   await first.call("/v1/webhook-endpoints", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -34,12 +38,9 @@ it("events of before a SIGKILL arrive after the next start, with their numbers",
     expect((await first.call("/v1/models", { method: "POST", body })).status).toBe(201);
   }
   await first.kill();
-  receiver.listen(port, "127.0.0.1");
-  await once(receiver, "listening");
-  const second = await serve(dataDir, LOOPBACK);
-  for (let tries = 0; received.length < 5 && tries < 300; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const second = await serve(dataDir, OPTIONS);
+  isThere = true;
+  await expect.poll(() => received.length).toBeGreaterThanOrEqual(5);
   await second.kill();
   receiver.close();
   await rm(dataDir, { recursive: true, force: true });

@@ -31,7 +31,8 @@ beforeAll(async () => {
     vars: {
       // As in wrangler.toml, an hour in a second, but for the last four.
       WEBHOOK_PAUSES_S: "0,0.02,0.08,0.5,1,0,0,0,0",
-      WEBHOOK_TIMEOUT_S: "1",
+      // A receiver that shares its machine with others answers within it.
+      WEBHOOK_TIMEOUT_S: "3",
       WEBHOOK_PROGRESS_MS: "0",
     },
   });
@@ -77,13 +78,16 @@ async function post(path: string, body: unknown = {}): Promise<Json> {
   return response.status === 204 ? {} : await response.json();
 }
 
+/** Each another one. */
+let stored = 0;
+
 async function store(): Promise<string> {
-  const body = await linearFile(64, 64, Math.floor(Math.random() * 1e9));
+  const body = await linearFile(64, 64, ++stored);
   return ((await (await service.call("/v1/models", { method: "POST", body })).json()) as Json).id;
 }
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -101,7 +105,7 @@ it("a job's events arrive signed, once each, with sequence numbers", async () =>
   expect((await get(`/v1/webhook-endpoints/${endpoint.id}`)).secret).toBeUndefined();
   const model = await store();
   const job = await post(`/v1/models/${model}/quantize`, { method: "weight_only" });
-  await until(() => received.some(({ json }) => json.type === "job.succeeded"));
+  await until(() => received.length >= 5);
   const types = new Set(received.map(({ json }) => json.type));
   expect(types).toEqual(new Set(["job.queued", "job.running", "job.succeeded", "model.created"]));
   expect(received.length).toBe(5);
@@ -127,11 +131,11 @@ it("every event that an endpoint may ask for is sent when it happens, and verifi
   const model = await store();
   await post(`/v1/models/${model}/quantize`, { method: "weight_only" });
   await post(`/v1/models/${model}/quantize`, { method: "weight_only", min_sqnr_db: 150 });
-  // Ordered without waiting for it.
+  // It waits for a runner, and is not waited for.
   const ordered = await service.call(`/v1/models/${model}/optimize`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ steps: [{ op: "prune", amount: 0.5 }] }),
+    body: JSON.stringify({ steps: [{ op: "benchmark", executor: "runner" }] }),
   });
   await post(`/v1/jobs/${((await ordered.json()) as Json).id}/cancel`);
   await service.call(`/v1/models/${model}`, { method: "DELETE" });
@@ -230,9 +234,12 @@ it("410 disables the endpoint until it is enabled", async () => {
 
 it("a receiver that answers 500 for long loses nothing: all events arrive once it is well", async () => {
   const endpoint = await post("/v1/webhook-endpoints", { url, events: ["model.created"] });
-  const wellAt = Date.now() + 1000;
-  const ill = (_: IncomingMessage, response: ServerResponse) =>
-    void response.writeHead(Date.now() < wellAt ? 500 : 204).end();
+  const tries = new Map<string, number>();
+  const ill = (request: IncomingMessage, response: ServerResponse) => {
+    const id = String(request.headers["webhook-id"]);
+    tries.set(id, (tries.get(id) ?? 0) + 1);
+    response.writeHead(tries.get(id) === 5 ? 204 : 500).end();
+  };
   answers = Array.from({ length: 60 }, () => ill);
   for (let each = 0; each < 5; each++) await store();
   await until(async () => {
@@ -243,18 +250,17 @@ it("a receiver that answers 500 for long loses nothing: all events arrive once i
   expect([...arrived].toSorted((a, b) => Number(a) - Number(b))).toEqual([1, 2, 3, 4, 5]);
   const ids = new Set(received.map(({ headers }) => headers["webhook-id"]));
   expect(ids.size).toBe(5);
-  expect(received.length).toBeGreaterThan(10);
+  expect([...tries.values()]).toEqual([5, 5, 5, 5, 5]);
 });
 
 it("a receiver that hangs is given up after a while, and asked again", async () => {
   const endpoint = await post("/v1/webhook-endpoints", { url });
-  answers = [() => undefined];
+  let asked = NaN;
+  answers = [() => (asked = Date.now())];
   await post(`/v1/webhook-endpoints/${endpoint.id}/test`);
-  await until(() => received.length === 1);
-  const begun = Date.now();
-  await until(async () => (await deliveries(endpoint.id))[0].state === "delivered");
+  await until(async () => (await deliveries(endpoint.id))[0]?.state === "delivered");
   expect(received.length).toBe(2);
-  expect(Date.now() - begun).toBeGreaterThan(700);
+  expect(Date.now() - asked).toBeGreaterThan(700);
   expect((await deliveries(endpoint.id))[0].attempts).toBe(2);
 });
 
