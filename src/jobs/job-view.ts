@@ -3,7 +3,7 @@ import type { CompressRequest } from "../compress/types.ts";
 import type { Problem } from "../problem/api-error.ts";
 import type { Headline } from "../problem/report-body.ts";
 import type { MeasurementView } from "./measure/measurement.ts";
-import type { OptimizeView } from "./recipes/recipe.ts";
+import type { OptimizeView, RecipeName } from "./recipes/recipe.ts";
 import type { TrainingView } from "./training/training-view.ts";
 
 export const JOB_STATES = ["queued", "running", "succeeded", "failed", "canceled"] as const;
@@ -48,6 +48,8 @@ export interface CompressionOrder {
   resultModelId: string;
   resultName: string;
   reportId: string;
+  /** The stored recipe that ordered it. */
+  recipe?: RecipeName | null;
 }
 
 export interface JobEvent {

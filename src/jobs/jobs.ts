@@ -8,6 +8,7 @@ import { newReportId } from "../store/reports.ts";
 import { pokeEvents } from "./webhooks/dispatch.ts";
 import { datasetsOf } from "./calibrate/wanted.ts";
 import { type CompressionOrder, isOver, type JobView, newCompressionView } from "./job-view.ts";
+import type { RecipeName } from "./recipes/recipe.ts";
 
 /** A row without an object after this time is of a request that died between the two. */
 const STILLBORN_MS = 60_000;
@@ -43,7 +44,7 @@ export function jobObject(env: Env, { id, operation }: Pick<JobView, "id" | "ope
 export async function orderJob(
   env: Env,
   workspace: string,
-  model: { id: string; resultName: string },
+  model: { id: string; resultName: string; recipe?: RecipeName | null },
   request: CompressRequest,
   id = newId("job"),
 ): Promise<JobView | undefined> {
@@ -55,6 +56,7 @@ export async function orderJob(
     resultModelId: newId("model"),
     resultName: model.resultName,
     reportId: newReportId(),
+    recipe: model.recipe ?? null,
   };
   const inputs = datasetsOf(request);
   for (const dataset of inputs) {

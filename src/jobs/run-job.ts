@@ -63,6 +63,7 @@ export async function runJob(
         job: id,
         operation: order.request.operation,
         options: order.request.options,
+        ...(order.recipe ? { recipe: order.recipe } : {}),
       },
       model,
       external: files,

@@ -2,6 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { Webhook } from "standardwebhooks";
 import type { HookConfig, HookSource } from "../jobs/hooks/hook.ts";
+import { requireRecipe } from "../jobs/recipes/stored-recipe.ts";
 import { newWebhookSecret } from "../jobs/webhooks/send.ts";
 import { encodedPath, placed } from "../jobs/hooks/result-files.ts";
 import { checkPublicUrl } from "../import/public-url.ts";
@@ -13,7 +14,7 @@ import { jsonBody } from "./body.ts";
 import { type AppContext, createRouter, documentBody } from "./context.ts";
 import { Hook, hookBody, NewHook, NewHookFields, NewHookRequest } from "./hook-schema.ts";
 import { idempotent } from "./idempotency.ts";
-import { requireRecipe, requireSteps } from "./recipe-steps.ts";
+import { requireOneOf, requireSteps } from "./recipe-steps.ts";
 import {
   IdempotencyHeaders,
   idParam,
@@ -145,9 +146,7 @@ function refuseUnfit(
   { source, model, steps, recipe }: z.infer<typeof NewHookFields>,
   secret: string | null,
 ): void {
-  if ((steps === undefined) === (recipe === undefined)) {
-    refuse("recipe", "give either steps or recipe");
-  }
+  requireOneOf({ recipe, steps });
   if (source !== "standard" || secret === null) return;
   if (model.url === undefined) refuse("model.url", "says where the model is, and is needed");
   try {

@@ -4,6 +4,7 @@ import { JOB_STATES, type JobView } from "../jobs/job-view.ts";
 import { MEASUREMENTS } from "../jobs/measure/measurement.ts";
 import { RECIPE_OPS, STEP_STATES } from "../jobs/recipes/recipe.ts";
 import { RESULTS } from "../runner/results.ts";
+import { RecipeName } from "./model-schema.ts";
 import { CompressionOperation, ReportSummary } from "./report-schema.ts";
 import { SearchReport } from "./search-goal.ts";
 import { ProblemSchema, Timestamp } from "./schemas.ts";
@@ -141,10 +142,7 @@ const OptimizeJob = z
   .object({
     ...common,
     operation: z.literal("optimize"),
-    recipe: z
-      .object({ id: z.string(), name: z.string(), version: z.number().int() })
-      .nullable()
-      .openapi({ description: "The stored recipe, if it is one." }),
+    recipe: RecipeName.nullable().openapi({ description: "The stored recipe, if it is one." }),
     progress: z.object({
       fraction,
       doing: z.string().openapi({ example: "quantize: writing" }),

@@ -17,6 +17,13 @@ export const Value = z
   })
   .openapi("Value");
 
+/** A stored recipe, where it is said that something is its work. */
+export const RecipeName = z.object({
+  id: z.string(),
+  name: z.string().openapi({ example: "small" }),
+  version: z.number().int(),
+});
+
 const Sha256 = z.string().openapi({
   example: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 });
@@ -49,6 +56,9 @@ export const Model = z
         operation: z.string().openapi({ example: "train" }),
         options: z.record(z.string(), z.unknown()),
         dataset: z.string().optional().openapi({ description: "Of a trained model." }),
+        recipe: RecipeName.optional().openapi({
+          description: "The stored recipe whose step, or whose search, made it.",
+        }),
       })
       .nullable()
       .openapi({ description: "How a job made it; null for a model that was sent in." }),

@@ -4,11 +4,11 @@ import {
   bytesOf,
   checkGoal,
   orderOptimization,
-  orderSearch,
   planOptimization,
 } from "../jobs/recipes/order-optimization.ts";
 import { planSearch } from "../jobs/recipes/plan-search.ts";
 import { RECIPE_OPS, type RecipeStep } from "../jobs/recipes/recipe.ts";
+import { requireRecipe } from "../jobs/recipes/stored-recipe.ts";
 import { ApiError, problemOf } from "../problem/api-error.ts";
 import { sha256Hex } from "../store/id.ts";
 import type { StoredModel } from "../store/models.ts";
@@ -22,7 +22,7 @@ import {
   readSteps,
   RecipeReference,
   RecipeSteps,
-  requireRecipe,
+  requireOneOf,
   requireSteps,
 } from "./recipe-steps.ts";
 import { requireGoal, SearchGoal, SearchPlan } from "./search-goal.ts";
@@ -108,42 +108,27 @@ export const optimize = createRouter().openapi(optimizeRoute, async (c) => {
   const given = Fields.safeParse(value);
   if (!given.success) throw invalidRequest(given.error.issues, "json", Object.keys(Fields.shape));
   const { steps, recipe, goal, name = null, dry_run: asked } = given.data;
-  if ([steps, recipe, goal].filter((each) => each !== undefined).length !== 1) {
-    const message = "give one of steps, recipe and goal";
-    throw new ApiError("invalid_request", `body: ${message}`, {
-      errors: [{ path: "steps", message }],
-    });
-  }
+  requireOneOf({ steps, recipe, goal });
+  const workspace = c.get("workspace");
   const model = await requireModel(c, c.req.valid("param").id);
-  const dryRun = asked || c.req.valid("query").dry_run === "true";
-  if (goal !== undefined) return await searchFor(c, model, { goal, name, dryRun, text });
-  if (dryRun) return c.json(await plan(c, model, steps, recipe), 200);
-  const wanted =
-    recipe === undefined
-      ? { steps: requireSteps(steps), recipe: null }
-      : await requireRecipe(c.env, c.get("workspace"), recipe);
+  const stored = recipe === undefined ? undefined : await requireRecipe(c.env, workspace, recipe);
+  const searched = stored?.goal ?? (goal === undefined ? undefined : requireGoal(goal));
+  if (asked || c.req.valid("query").dry_run === "true") {
+    if (searched) return c.json(await searchPlan(c, model, searched), 200);
+    return c.json(await plan(c, model, stored?.steps ?? readSteps(steps), steps), 200);
+  }
+  const content = stored ?? {
+    ...(searched ? { steps: [], goal: searched } : { steps: requireSteps(steps) }),
+    recipe: null,
+  };
   return await idempotent(c, await sha256Hex(text), async () =>
-    waitFor(c, await orderOptimization(c.env, c.get("workspace"), { model, name, ...wanted })),
+    waitFor(c, await orderOptimization(c.env, workspace, { model, name, ...content })),
   );
 });
 
 documentBody(optimize, optimizeRoute, { "application/json": { schema: OptimizeRequest } });
 
-/** A search is held against model and rows before it is accepted. */
-async function searchFor(
-  c: AppContext,
-  model: StoredModel,
-  wanted: { goal: unknown; name: string | null; dryRun: boolean; text: string },
-) {
-  const { name, dryRun, text } = wanted;
-  const goal = requireGoal(wanted.goal);
-  const workspace = c.get("workspace");
-  if (dryRun) return c.json(await searchPlan(c, model, goal), 200);
-  return await idempotent(c, await sha256Hex(text), async () =>
-    waitFor(c, await orderSearch(c.env, workspace, { model, goal, name })),
-  );
-}
-
+/** A search is held against model and rows, as before it is accepted. */
 async function searchPlan(
   c: AppContext,
   model: StoredModel,
@@ -166,19 +151,17 @@ async function searchPlan(
   return { object: "optimization_plan", model_id: model.id, ok, steps: [], search };
 }
 
+/** @param given the steps before they were read */
 async function plan(
   c: AppContext,
   model: StoredModel,
+  read: readonly (RecipeStep | ApiError)[],
   given: unknown,
-  recipe: string | undefined,
 ): Promise<z.infer<typeof Plan>> {
-  const workspace = c.get("workspace");
-  const read: (RecipeStep | ApiError)[] =
-    recipe === undefined ? readSteps(given) : (await requireRecipe(c.env, workspace, recipe)).steps;
   // What follows a step that is not understood is not known either, but its own options are.
   const refusedFrom = read.findIndex((each) => each instanceof ApiError);
   const known = read.slice(0, refusedFrom < 0 ? undefined : refusedFrom) as RecipeStep[];
-  const planned = await planOptimization(c.env, workspace, model, known);
+  const planned = await planOptimization(c.env, c.get("workspace"), model, known);
   const steps = read.map((each, index) => {
     const found = planned[index];
     if (each instanceof ApiError) {

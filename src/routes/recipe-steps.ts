@@ -1,8 +1,7 @@
 /** @file A recipe's steps as requests give them: each is checked by the schema of its own endpoint. */
 import { z } from "@hono/zod-openapi";
-import { INPUT, RECIPE_OPS, type RecipeName, type RecipeStep } from "../jobs/recipes/recipe.ts";
+import { INPUT, RECIPE_OPS, type RecipeStep } from "../jobs/recipes/recipe.ts";
 import { ApiError } from "../problem/api-error.ts";
-import { findRecipe } from "../store/recipes.ts";
 import { Evaluate, MetricKey } from "./evaluate-options.ts";
 import { Benchmark, Verify } from "./measurements.ts";
 import { PRUNE_OPTION_NAMES, PruneOptions, pruneRequest } from "./prune-options.ts";
@@ -77,6 +76,18 @@ export const RecipeReference = z
   .max(100)
   .openapi({ description: "A stored recipe: id, name, or `name@version`.", example: "small@2" });
 
+/**
+ * What is to be done, given in one way.
+ * @throws ApiError naming the ways where it is given in none of them, or in several
+ */
+export function requireOneOf(ways: Readonly<Record<string, unknown>>): void {
+  if (Object.values(ways).filter((each) => each !== undefined).length === 1) return;
+  const names = Object.keys(ways);
+  const message = `give one of ${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+  const errors = [{ path: names[0] ?? "", message }];
+  throw new ApiError("invalid_request", `body: ${message}`, { errors });
+}
+
 /** The steps, each whole or refused. @throws ApiError when it is no list of steps at all */
 export function readSteps(value: unknown): (RecipeStep | ApiError)[] {
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_STEPS) {
@@ -105,18 +116,6 @@ export function requireSteps(value: unknown): RecipeStep[] {
     throw new ApiError(first.code, refused.map(({ message }) => message).join("; "), { errors });
   }
   return steps as RecipeStep[];
-}
-
-/** @throws ApiError `not_found` */
-export async function requireRecipe(
-  env: Env,
-  workspace: string,
-  reference: string,
-): Promise<{ steps: RecipeStep[]; recipe: RecipeName }> {
-  const found = await findRecipe(env.DB, workspace, reference);
-  if (!found) throw new ApiError("not_found", `there is no recipe ${reference}`);
-  const { id, name, version, steps } = found;
-  return { steps, recipe: { id, name, version } };
 }
 
 /** A step as requests spell it. */

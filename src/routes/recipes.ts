@@ -1,5 +1,6 @@
-/** @file /v1/recipes: steps under a name, in versions. */
+/** @file /v1/recipes: steps, or a goal, under a name, in versions. */
 import { createRoute, z } from "@hono/zod-openapi";
+import type { RecipeContent } from "../jobs/recipes/recipe.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { sha256Hex } from "../store/id.ts";
 import {
@@ -12,7 +13,7 @@ import {
 import { jsonBody } from "./body.ts";
 import { createRouter, documentBody } from "./context.ts";
 import { idempotent } from "./idempotency.ts";
-import { RecipeSteps, requireSteps, stepBody } from "./recipe-steps.ts";
+import { RecipeSteps, requireOneOf, requireSteps, stepBody } from "./recipe-steps.ts";
 import {
   IdempotencyHeaders,
   idParam,
@@ -24,12 +25,18 @@ import {
   Timestamp,
   json,
 } from "./schemas.ts";
+import { requireGoal, SearchGoal } from "./search-goal.ts";
 import { invalidRequest } from "./validation.ts";
 
 const name = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "must be 1 to 64 of a-z, 0-9, dot, dash and underscore")
   .openapi({ example: "small" });
+
+const content = {
+  steps: RecipeSteps.optional(),
+  goal: SearchGoal.optional().openapi({ description: "Instead of steps: a search finds them." }),
+};
 
 const Recipe = z
   .object({
@@ -38,16 +45,20 @@ const Recipe = z
     name,
     version: z.number().int().openapi({ description: "1, 2, … under one name." }),
     description: z.string(),
-    steps: RecipeSteps,
+    ...content,
     created_at: Timestamp,
   })
   .openapi("Recipe");
 
 const NewRecipe = z
-  .strictObject({ name, description: z.string().max(500).default(""), steps: RecipeSteps })
-  .openapi("NewRecipeRequest");
-/** The steps are read by hand, so that refusals name step and option. */
-const Fields = z.strictObject({ ...NewRecipe.shape, steps: z.unknown().optional() });
+  .strictObject({ name, description: z.string().max(500).default(""), ...content })
+  .openapi("NewRecipeRequest", { description: "One of `steps` and `goal`." });
+/** Steps and goal are read by hand, so that refusals name step and option. */
+const Fields = z.strictObject({
+  ...NewRecipe.shape,
+  steps: z.unknown().optional(),
+  goal: z.unknown().optional(),
+});
 
 const params = idParam("recipe", "recipe_7h3m");
 
@@ -105,9 +116,12 @@ export const recipes = createRouter()
     if (!given.success) {
       throw invalidRequest(given.error.issues, "json", Object.keys(Fields.shape));
     }
-    const steps = requireSteps(given.data.steps);
+    const { steps, goal, ...named } = given.data;
+    requireOneOf({ steps, goal });
+    const content: RecipeContent =
+      goal === undefined ? { steps: requireSteps(steps) } : { steps: [], goal: requireGoal(goal) };
     return await idempotent(c, await sha256Hex(text), async () => {
-      const row = await addRecipe(c.env.DB, c.get("workspace"), { ...given.data, steps });
+      const row = await addRecipe(c.env.DB, c.get("workspace"), { ...named, ...content });
       return c.json(recipeBody(row), 201);
     });
   })
@@ -139,7 +153,9 @@ function recipeBody(row: RecipeRow): z.infer<typeof Recipe> {
     name: row.name,
     version: row.version,
     description: row.description,
-    steps: row.steps.map(stepBody) as z.infer<typeof RecipeSteps>,
+    ...(row.goal
+      ? { goal: row.goal as SearchGoal }
+      : { steps: row.steps.map(stepBody) as z.infer<typeof RecipeSteps> }),
     created_at: seconds(row.created_at),
   };
 }

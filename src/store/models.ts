@@ -1,5 +1,6 @@
 /** @file The catalogue of models: rows in D1, bytes in R2 by content. Every function takes the workspace and sees nothing else. */
 import type { ModelInput } from "../compress/types.ts";
+import type { RecipeName } from "../jobs/recipes/recipe.ts";
 import { newId } from "./id.ts";
 import type { Page, PageRequest } from "./page.ts";
 import { page } from "./page.ts";
@@ -44,6 +45,8 @@ export interface Lineage {
   options: Record<string, unknown>;
   /** Of a trained model. */
   dataset?: string;
+  /** The stored recipe whose step, or whose search, it was made by. */
+  recipe?: RecipeName;
 }
 
 export interface StoredModel {

@@ -1,38 +1,50 @@
-/** @file Stored recipes: rows that never change, a new version for each change. */
-import type { RecipeStep } from "../jobs/recipes/recipe.ts";
+/** @file Stored recipes, of steps or of a goal: rows that never change, a new version for each change. */
+import type { RecipeContent } from "../jobs/recipes/recipe.ts";
 import { newId } from "./id.ts";
 import { type Page, page, type PageRequest } from "./page.ts";
 
-export interface RecipeRow {
+export interface RecipeRow extends RecipeContent {
   id: string;
   name: string;
   version: number;
   description: string;
-  steps: RecipeStep[];
   created_at: number;
 }
 
-type Row = Omit<RecipeRow, "steps"> & { steps: string };
+type Row = Omit<RecipeRow, "steps" | "goal"> & { steps: string; goal: string | null };
 
-const SELECT = `SELECT id, name, version, description, steps, created_at FROM recipes
+const COLUMNS = "id, name, version, description, steps, goal, created_at";
+const SELECT = `SELECT ${COLUMNS} FROM recipes
   WHERE workspace_id = ? AND deleted_at IS NULL`;
 
-const fromRow = (row: Row): RecipeRow => ({ ...row, steps: JSON.parse(row.steps) });
+const fromRow = ({ steps, goal, ...row }: Row): RecipeRow => ({
+  ...row,
+  steps: JSON.parse(steps),
+  goal: goal === null ? undefined : JSON.parse(goal),
+});
 
 /** Stores the next version of that name. */
 export async function addRecipe(
   db: D1Database,
   workspace: string,
-  { name, description, steps }: Pick<RecipeRow, "name" | "description" | "steps">,
+  { name, description, steps, goal }: RecipeContent & Pick<RecipeRow, "name" | "description">,
 ): Promise<RecipeRow> {
   const row = await db
     .prepare(
-      `INSERT INTO recipes (id, workspace_id, name, version, description, steps, created_at)
-       SELECT ?1, ?2, ?3, coalesce(max(version), 0) + 1, ?4, ?5, ?6 FROM recipes
+      `INSERT INTO recipes (id, workspace_id, name, version, description, steps, goal, created_at)
+       SELECT ?1, ?2, ?3, coalesce(max(version), 0) + 1, ?4, ?5, ?6, ?7 FROM recipes
        WHERE workspace_id = ?2 AND name = ?3
-       RETURNING id, name, version, description, steps, created_at`,
+       RETURNING ${COLUMNS}`,
     )
-    .bind(newId("recipe"), workspace, name, description, JSON.stringify(steps), Date.now())
+    .bind(
+      newId("recipe"),
+      workspace,
+      name,
+      description,
+      JSON.stringify(steps),
+      goal ? JSON.stringify(goal) : null,
+      Date.now(),
+    )
     .first<Row>();
   if (!row) throw new Error("store: a recipe was not stored");
   return fromRow(row);

@@ -2,7 +2,9 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { zipSync } from "fflate";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { npy } from "../worker/service/dataset-files.ts";
 import { linearFile } from "../worker/service/models.ts";
 import { github, type HookCaller, hookCaller, signed } from "./hook-caller.ts";
 import { newService, type TestService } from "./service.ts";
@@ -78,6 +80,34 @@ it("a signed delivery fetches the model and carries out the recipe", async () =>
   const job = await get(`/v1/jobs/${delivery.job_id}`);
   expect(job).toMatchObject({ model_id: delivery.model_id, recipe: { name: "halve", version: 1 } });
   expect((await get(`/v1/models/${delivery.model_id}`)).name).toBe("model-a.onnx");
+});
+
+it("a recipe that has a goal has a delivery search; the job and the model name the recipe", async () => {
+  const floats = (step: number) =>
+    new Uint8Array(Float32Array.from({ length: 256 }, (_, at) => (at % 7) * step).buffer);
+  const rows = zipSync({
+    "x.npy": npy("<f4", [8, 32], floats(0.1)),
+    "label.npy": npy("<f4", [8, 32], floats(0)),
+  });
+  const init = { method: "POST", body: new Uint8Array(rows) };
+  const dataset: { id: string } = await (await service.call("/v1/datasets", init)).json();
+  const goal = { max_drop: 10, metric: "mse", dataset: dataset.id, max_evaluations: 2 };
+  const recipe = await post("/v1/recipes", { name: "search", goal: { ...goal, executor: "edge" } });
+  const hook = await standardHook({ steps: undefined, recipe: "search" });
+  const receipt = await post(`/v1/hooks/${hook.id}/test`, {
+    payload: { data: { url: `${base}/model-searched.onnx` } },
+  });
+  expect(receipt).toMatchObject({ status: 202, decision: "accepted" });
+  const [delivery] = await settled(hook.id);
+  expect(delivery).toMatchObject({ state: "done", reason: null });
+  const path = `/v1/jobs/${delivery.job_id}`;
+  await expect.poll(async () => (await get(path)).state, { timeout: 60_000 }).toBe("succeeded");
+  const job = await get(path);
+  const named = { id: recipe.id, name: "search", version: 1 };
+  expect(job).toMatchObject({ model_id: delivery.model_id, recipe: named, options: { goal } });
+  expect(job.result.search).toMatchObject({ best: 1, evaluations: 2, metric: "mse" });
+  const { lineage } = await get(`/v1/models/${job.result.model_id}`);
+  expect(lineage).toMatchObject({ parent: delivery.model_id, recipe: named });
 });
 
 it("what is not signed by the secret, or at another time, is refused and leaves nothing", async () => {

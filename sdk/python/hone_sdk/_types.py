@@ -733,6 +733,15 @@ ModelExternalDataItem = TypedDict(
     },
 )
 
+ModelLineageRecipe = TypedDict(
+    "ModelLineageRecipe",
+    {
+        "id": "str",
+        "name": "str",
+        "version": "int",
+    },
+)
+
 ModelLineage = TypedDict(
     "ModelLineage",
     {
@@ -741,6 +750,7 @@ ModelLineage = TypedDict(
         "operation": "str",
         "options": "dict[str, Any]",
         "dataset": NotRequired["str"],
+        "recipe": NotRequired["ModelLineageRecipe"],
     },
 )
 
@@ -1289,7 +1299,8 @@ Recipe = TypedDict(
         "name": "str",
         "version": "int",
         "description": "str",
-        "steps": "list[RecipeStep]",
+        "steps": NotRequired["list[RecipeStep]"],
+        "goal": NotRequired["Any"],
         "created_at": "int",
     },
 )
@@ -1299,7 +1310,8 @@ NewRecipeRequest = TypedDict(
     {
         "name": "str",
         "description": NotRequired["str"],
-        "steps": "list[RecipeStep]",
+        "steps": NotRequired["list[RecipeStep]"],
+        "goal": NotRequired["Any"],
     },
 )
 

@@ -14,8 +14,8 @@ import {
 } from "../../store/hook-deliveries.ts";
 import { addResult, dropResult, waitingResults } from "../../store/hook-results.ts";
 import { findHook } from "../../store/hooks.ts";
-import { findRecipe } from "../../store/recipes.ts";
 import { orderOptimization } from "../recipes/order-optimization.ts";
+import { requireRecipe } from "../recipes/stored-recipe.ts";
 import type { HookConfig } from "./hook.ts";
 import { importModel } from "./import-model.ts";
 import { workOnResult } from "./deliver-result.ts";
@@ -89,10 +89,7 @@ async function carryOut(env: Env, row: DeliveryRow): Promise<void> {
 
 async function recipeOf(env: Env, workspace: string, { recipe }: HookConfig) {
   if ("steps" in recipe) return { steps: recipe.steps, recipe: null };
-  const found = await findRecipe(env.DB, workspace, recipe.reference);
-  if (!found) throw new ApiError("not_found", `there is no recipe ${recipe.reference}`);
-  const { id, name, version, steps } = found;
-  return { steps, recipe: { id, name, version } };
+  return await requireRecipe(env, workspace, recipe.reference);
 }
 
 /** What the sender or the model is to blame for ends it; an address that does not answer may do so later. */

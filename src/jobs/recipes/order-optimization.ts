@@ -12,53 +12,37 @@ import {
   INPUT,
   newOptimizeView,
   type OptimizeOrder,
+  type RecipeContent,
   type RecipeName,
   type RecipeStep,
 } from "./recipe.ts";
 import type { SearchGoalOptions } from "./search-order.ts";
 
-export interface OptimizeRequest {
+export interface OptimizeRequest extends RecipeContent {
   model: StoredModel;
-  steps: RecipeStep[];
   recipe: RecipeName | null;
   name: string | null;
   delivery?: HookDelivery;
 }
 
-/** @param id the same id again finds the same job */
+/**
+ * @param id the same id again finds the same job
+ * @throws ApiError and DatasetError for a goal whose rows and metric do not fit the model
+ */
 export async function orderOptimization(
   env: Env,
   workspace: string,
   { model, ...request }: OptimizeRequest,
   id = newId("job"),
 ): Promise<JobView> {
+  const { steps, goal } = request;
+  if (goal) await checkGoal(env, workspace, model, goal);
   const bytes = bytesOf(model);
   const order: OptimizeOrder = { id, workspace, modelId: model.id, bytes, ...request };
-  const inputs = new Set(request.steps.flatMap((step) => idsIn(step).map(({ value }) => value)));
+  const inputs = new Set(steps.flatMap((step) => idsIn(step).map(({ value }) => value)));
+  if (goal) inputs.add(goal.dataset);
   inputs.delete(model.id);
   const job = await enterJob(env, workspace, newOptimizeView(order), order, [...inputs]);
-  if (!job) throw new ApiError("not_found", `there is no model ${model.id}`);
-  return job;
-}
-
-export interface SearchRequest {
-  model: StoredModel;
-  goal: SearchGoalOptions;
-  name: string | null;
-}
-
-/** @throws ApiError and DatasetError for rows and metrics that do not fit the model */
-export async function orderSearch(
-  env: Env,
-  workspace: string,
-  { model, goal, name }: SearchRequest,
-  id = newId("job"),
-): Promise<JobView> {
-  await checkGoal(env, workspace, model, goal);
-  const bytes = bytesOf(model);
-  const common = { id, workspace, modelId: model.id, bytes, name };
-  const order: OptimizeOrder = { ...common, steps: [], recipe: null, goal };
-  const job = await enterJob(env, workspace, newOptimizeView(order), order, [goal.dataset]);
   if (!job) throw new ApiError("not_found", `there is no model ${model.id}`);
   return job;
 }

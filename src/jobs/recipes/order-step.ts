@@ -90,7 +90,7 @@ async function enter(
   const { op, options } = step;
   if (op === "train") {
     const body = { ...options, ...(name === null ? {} : { name }), model: model.id };
-    await orderTraining(env, workspace, body as TrainingRequestBody, id);
+    await orderTraining(env, workspace, body as TrainingRequestBody, id, order.recipe);
   } else if (op === "verify" || op === "benchmark") {
     const { executor, backend, original, runs } = options;
     const request = {
@@ -108,7 +108,8 @@ async function enter(
     await orderEvaluation(env, workspace, model.id, request as unknown as EvaluationRequest, id);
   } else {
     const request = { operation: op, options };
-    const named = { id: model.id, resultName: name ?? resultName(model.name, request) };
+    const made = name ?? resultName(model.name, request);
+    const named = { id: model.id, resultName: made, recipe: order.recipe };
     if (!(await orderJob(env, workspace, named, request, id))) throw modelGone(model.id);
   }
 }

@@ -27,6 +27,13 @@ export const RECIPE_OPS = [
 ] as const;
 export type RecipeOp = (typeof RECIPE_OPS)[number];
 
+/** What is done with a model: steps, or a search that finds them. */
+export interface RecipeContent {
+  /** None where there is a goal. */
+  steps: RecipeStep[];
+  goal?: SearchGoalOptions | undefined;
+}
+
 /** What an evaluation's metrics have to be, at least and at most. */
 export interface MetricBounds {
   min?: Record<string, number>;
@@ -43,17 +50,14 @@ export interface RecipeName {
   version: number;
 }
 
-export interface OptimizeOrder {
+export interface OptimizeOrder extends RecipeContent {
   id: string;
   workspace: string;
   modelId: string;
   bytes: number;
-  steps: RecipeStep[];
   recipe: RecipeName | null;
   /** Of the last model. */
   name: string | null;
-  /** Instead of steps. */
-  goal?: SearchGoalOptions;
   /** Of a hook, which wants the result elsewhere than in the catalogue, too. */
   delivery?: HookDelivery;
 }

@@ -5,6 +5,7 @@ import { newId } from "../../store/id.ts";
 import { findModel } from "../../store/models.ts";
 import type { JobView } from "../job-view.ts";
 import { enterJob } from "../jobs.ts";
+import type { RecipeName } from "../recipes/recipe.ts";
 import { mismatch } from "./mismatch.ts";
 import { continuedRequest } from "./origin.ts";
 import { planTraining } from "./plan-training.ts";
@@ -21,6 +22,7 @@ export async function orderTraining(
   workspace: string,
   body: TrainingRequestBody,
   id = newId("job"),
+  recipe: RecipeName | null = null,
 ): Promise<JobView> {
   const { request, origin } = await wholeRequest(env, workspace, body);
   const model = await findModel(env.DB, workspace, request.model);
@@ -32,7 +34,11 @@ export async function orderTraining(
       `resume_from: the checkpoint is of step ${origin.step}, this training ends with step ${plan.steps}: give more steps or epochs`,
     );
   }
-  const order: TrainingOrder = { ...asked, schedule: { batches: plan.batches, start: plan.start } };
+  const order: TrainingOrder = {
+    ...asked,
+    schedule: { batches: plan.batches, start: plan.start },
+    recipe,
+  };
   const { validation } = order.data;
   const inputs = [
     order.datasetId,

@@ -44,6 +44,7 @@ export async function writeResult(
         job: id,
         operation: "train",
         options: order.shown,
+        ...(order.recipe ? { recipe: order.recipe } : {}),
       },
       model: spooled,
       external: new Map(),

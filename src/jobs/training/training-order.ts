@@ -2,6 +2,7 @@
 import type { FieldChoice } from "../../data/mapping.ts";
 import type { TrainingOptions } from "../../train/options.ts";
 import type { RowSchedule } from "../../train/row-schedule.ts";
+import type { RecipeName } from "../recipes/recipe.ts";
 
 export const MODES = ["sync", "async", "local_sgd"] as const;
 export type Mode = (typeof MODES)[number];
@@ -84,4 +85,6 @@ export interface TrainingOrder {
   /** Named beforehand, so that a second attempt finds what the first one finished. */
   resultModelId: string;
   resultName: string;
+  /** The stored recipe that ordered it. */
+  recipe?: RecipeName | null;
 }

@@ -830,7 +830,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Get a runner token */
+        get: operations["getRunnerToken"];
         put?: never;
         post?: never;
         /**
@@ -1733,6 +1734,7 @@ export interface components {
             /** @description The stored recipe, if it is one. */
             recipe: {
                 id: string;
+                /** @example small */
                 name: string;
                 version: number;
             } | null;
@@ -2614,6 +2616,13 @@ export interface components {
                 };
                 /** @description Of a trained model. */
                 dataset?: string;
+                /** @description The stored recipe whose step, or whose search, made it. */
+                recipe?: {
+                    id: string;
+                    /** @example small */
+                    name: string;
+                    version: number;
+                };
             } | null;
             /**
              * @description Unix time in seconds.
@@ -3763,13 +3772,15 @@ export interface components {
              *       }
              *     ]
              */
-            steps: components["schemas"]["RecipeStep"][];
+            steps?: components["schemas"]["RecipeStep"][];
+            goal?: components["schemas"]["SearchGoal"] & unknown;
             /**
              * @description Unix time in seconds.
              * @example 1795507200
              */
             created_at: number;
         };
+        /** @description One of `steps` and `goal`. */
         NewRecipeRequest: {
             /** @example small */
             name: string;
@@ -3791,7 +3802,8 @@ export interface components {
              *       }
              *     ]
              */
-            steps: components["schemas"]["RecipeStep"][];
+            steps?: components["schemas"]["RecipeStep"][];
+            goal?: components["schemas"]["SearchGoal"] & unknown;
         };
         HookList: {
             /** @enum {string} */
@@ -5340,11 +5352,11 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "/docs#precondition_failed",
-                 *       "title": "The content is another one",
+                 *       "title": "It is another one than If-Match names",
                  *       "status": 412,
-                 *       "detail": "The content is another one",
+                 *       "detail": "It is another one than If-Match names",
                  *       "code": "precondition_failed",
-                 *       "hint": "Fetch the ETag again.",
+                 *       "hint": "GET it again for its ETag.",
                  *       "request_id": "req_1f0c"
                  *     }
                  */
@@ -5420,6 +5432,8 @@ export interface components {
     headers: {
         /** @description Names the request: in problems and in the log. */
         "Request-Id": string;
+        /** @description Of these bytes; for If-None-Match and If-Match. */
+        ETag: string;
         /** @description Requests (`q`) that a key may send in `w` seconds. */
         "RateLimit-Policy": string;
         /** @description What is left (`r`), and the seconds (`t`) until there is more. */
@@ -5549,6 +5563,7 @@ export type ResponseProblem416 = components['responses']['Problem416'];
 export type ResponseProblem411 = components['responses']['Problem411'];
 export type ResponseProblem405 = components['responses']['Problem405'];
 export type HeaderRequestId = components['headers']['Request-Id'];
+export type HeaderETag = components['headers']['ETag'];
 export type HeaderRateLimitPolicy = components['headers']['RateLimit-Policy'];
 export type HeaderRateLimit = components['headers']['RateLimit'];
 export type HeaderRetryAfter = components['headers']['Retry-After'];
@@ -6061,7 +6076,12 @@ export interface operations {
     getModel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `model_…`. */
                 id: string;
@@ -6073,6 +6093,7 @@ export interface operations {
             /** @description The model. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -6081,10 +6102,21 @@ export interface operations {
                     "application/json": components["schemas"]["Model"];
                 };
             };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -6092,7 +6124,10 @@ export interface operations {
     deleteModel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of the resource, or `*`: if none of them is right any more, nothing is deleted, and the answer is a 412. Reads the resource first, as a request of its own. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `model_…`. */
                 id: string;
@@ -6115,6 +6150,7 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -6484,7 +6520,12 @@ export interface operations {
     getRecipe: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `recipe_…`. */
                 id: string;
@@ -6496,6 +6537,7 @@ export interface operations {
             /** @description The recipe. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -6504,10 +6546,21 @@ export interface operations {
                     "application/json": components["schemas"]["Recipe"];
                 };
             };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -6515,7 +6568,10 @@ export interface operations {
     deleteRecipe: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of the resource, or `*`: if none of them is right any more, nothing is deleted, and the answer is a 412. Reads the resource first, as a request of its own. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `recipe_…`. */
                 id: string;
@@ -6537,6 +6593,7 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -6616,7 +6673,12 @@ export interface operations {
     getHook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `hook_…`. */
                 id: string;
@@ -6628,6 +6690,7 @@ export interface operations {
             /** @description The hook. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -6636,10 +6699,21 @@ export interface operations {
                     "application/json": components["schemas"]["Hook"];
                 };
             };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -6683,7 +6757,10 @@ export interface operations {
     deleteHook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of the resource, or `*`: if none of them is right any more, nothing is deleted, and the answer is a 412. Reads the resource first, as a request of its own. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `hook_…`. */
                 id: string;
@@ -6705,6 +6782,7 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -7006,7 +7084,12 @@ export interface operations {
     getUpload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `upload_…`. */
                 id: string;
@@ -7018,6 +7101,7 @@ export interface operations {
             /** @description The upload. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7026,10 +7110,21 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -7037,7 +7132,10 @@ export interface operations {
     abortUpload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of the resource, or `*`: if none of them is right any more, nothing is deleted, and the answer is a 412. Reads the resource first, as a request of its own. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `upload_…`. */
                 id: string;
@@ -7060,6 +7158,7 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -7276,7 +7375,12 @@ export interface operations {
     getDataset: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `dataset_…`. */
                 id: string;
@@ -7288,6 +7392,7 @@ export interface operations {
             /** @description The dataset. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7296,10 +7401,21 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -7307,7 +7423,10 @@ export interface operations {
     deleteDataset: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of the resource, or `*`: if none of them is right any more, nothing is deleted, and the answer is a 412. Reads the resource first, as a request of its own. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `dataset_…`. */
                 id: string;
@@ -7330,6 +7449,7 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -7413,7 +7533,12 @@ export interface operations {
     getJob: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `job_…`. */
                 id: string;
@@ -7425,6 +7550,7 @@ export interface operations {
             /** @description The job. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7433,10 +7559,21 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -7663,7 +7800,12 @@ export interface operations {
                 runner?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7672,6 +7814,7 @@ export interface operations {
             /** @description Newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7680,9 +7823,20 @@ export interface operations {
                     "application/json": components["schemas"]["RunnerLog"];
                 };
             };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -7791,10 +7945,61 @@ export interface operations {
             500: components["responses"]["Problem500"];
         };
     };
+    getRunnerToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description The id, `runtok_…`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The token, without its secret. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunnerToken"];
+                };
+            };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
     revokeRunnerToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of the resource, or `*`: if none of them is right any more, nothing is deleted, and the answer is a 412. Reads the resource first, as a request of its own. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `runtok_…`. */
                 id: string;
@@ -7816,6 +8021,7 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -7970,7 +8176,12 @@ export interface operations {
     getWebhookEndpoint: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `whe_…`. */
                 id: string;
@@ -7982,6 +8193,7 @@ export interface operations {
             /** @description The endpoint. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7990,10 +8202,21 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookEndpoint"];
                 };
             };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -8001,7 +8224,10 @@ export interface operations {
     deleteWebhookEndpoint: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of the resource, or `*`: if none of them is right any more, nothing is deleted, and the answer is a 412. Reads the resource first, as a request of its own. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `whe_…`. */
                 id: string;
@@ -8023,6 +8249,7 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -8209,7 +8436,12 @@ export interface operations {
     getReport: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `report_…`. */
                 id: string;
@@ -8221,6 +8453,7 @@ export interface operations {
             /** @description The report. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -8229,10 +8462,21 @@ export interface operations {
                     "application/json": components["schemas"]["Report"];
                 };
             };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -8311,7 +8555,12 @@ export interface operations {
     getKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `key_…`. */
                 id: string;
@@ -8323,6 +8572,7 @@ export interface operations {
             /** @description The key, without its secret. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -8331,10 +8581,21 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -8342,7 +8603,10 @@ export interface operations {
     deleteKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of the resource, or `*`: if none of them is right any more, nothing is deleted, and the answer is a 412. Reads the resource first, as a request of its own. */
+                "if-match"?: string;
+            };
             path: {
                 /** @description The id, `key_…`. */
                 id: string;
@@ -8365,6 +8629,7 @@ export interface operations {
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -8414,7 +8679,12 @@ export interface operations {
     getWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags: if one of them is still right, the answer is a 304. */
+                "if-none-match"?: string;
+                /** @description ETags: if none of them is right, the answer is a 412. */
+                "if-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8423,6 +8693,7 @@ export interface operations {
             /** @description The workspace that the key opens. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -8431,9 +8702,21 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
+            /** @description The ETag is the same. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
         };
@@ -8441,7 +8724,10 @@ export interface operations {
     deleteWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of the resource, or `*`: if none of them is right any more, nothing is deleted, and the answer is a 412. Reads the resource first, as a request of its own. */
+                "if-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8473,6 +8759,7 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            412: components["responses"]["Problem412"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             429: components["responses"]["Problem429"];

@@ -16,7 +16,7 @@ import { Table } from "../parts/table.tsx";
 import { useHone } from "../session.ts";
 import { useAction } from "../use-load.ts";
 
-type Steps = NewRecipeRequest["steps"];
+type Steps = NonNullable<NewRecipeRequest["steps"]>;
 
 const EXAMPLE: Steps = [
   { op: "simplify" },
@@ -61,7 +61,10 @@ export function RecipePage() {
         empty={pages.loaded ? "None yet." : "Loading…"}
         columns={[
           { title: "Name", heads: true, cell: (recipe) => `${recipe.name}@${recipe.version}` },
-          { title: "Steps", cell: (recipe) => recipe.steps.map(({ op }) => op).join(" → ") },
+          {
+            title: "Steps",
+            cell: ({ steps }) => steps?.map(({ op }) => op).join(" → ") ?? "a search",
+          },
           { title: "Description", cell: (recipe) => recipe.description },
           { title: "Since", cell: ({ created_at }) => when(created_at) },
           {
