@@ -98,7 +98,11 @@ export const PROBLEMS = {
     "The path is for WebSockets",
     "Open a WebSocket, as `hone runner` and the page /runner do.",
   ),
-  precondition_failed: kind(412, "The content is another one", "Fetch the ETag again."),
+  precondition_failed: kind(
+    412,
+    "It is another one than If-Match names",
+    "GET it again for its ETag.",
+  ),
   body_too_large: kind(
     413,
     "The body is too large",

@@ -4,6 +4,7 @@ import { auditLog } from "./audit-log.ts";
 import { authenticate } from "./auth.ts";
 import { compressions } from "./compress.ts";
 import type { AppEnv } from "./context.ts";
+import { conditional } from "./conditional.ts";
 import { createRouter } from "./context.ts";
 import { allowOrigins } from "./cors.ts";
 import { datasetRows } from "./dataset-rows.ts";
@@ -54,6 +55,7 @@ api.use(
   limitStorage,
   readJson,
   repeatable,
+  conditional((request, c) => api.fetch(request, c.env, c.executionCtx)),
 );
 
 api.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {

@@ -14,14 +14,24 @@ export type Selection =
 
 /** What a GET or HEAD of `size` bytes with `etag` (quoted) is to be answered with. */
 export function selectBytes(headers: Headers, etag: string, size: number): Selection {
-  const ifMatch = headers.get("If-Match");
-  if (ifMatch !== null && !matches(ifMatch, etag, "strong")) return { kind: "precondition_failed" };
-  const ifNoneMatch = headers.get("If-None-Match");
-  if (ifNoneMatch !== null && matches(ifNoneMatch, etag, "weak")) return { kind: "not_modified" };
+  const failed = checkConditions(headers, etag);
+  if (failed) return { kind: failed };
   const ifRange = headers.get("If-Range");
   const range = headers.get("Range");
   if (range === null || (ifRange !== null && ifRange.trim() !== etag)) return { kind: "whole" };
   return parseRange(range, size);
+}
+
+/** Whether a condition stops a GET or HEAD of what has `etag` (quoted, strong). */
+export function checkConditions(
+  headers: Headers,
+  etag: string,
+): "precondition_failed" | "not_modified" | undefined {
+  const ifMatch = headers.get("If-Match");
+  if (ifMatch !== null && !matches(ifMatch, etag, "strong")) return "precondition_failed";
+  const ifNoneMatch = headers.get("If-None-Match");
+  if (ifNoneMatch !== null && matches(ifNoneMatch, etag, "weak")) return "not_modified";
+  return undefined;
 }
 
 function matches(list: string, etag: string, comparison: "strong" | "weak"): boolean {

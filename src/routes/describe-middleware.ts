@@ -1,5 +1,6 @@
 /** @file What no route says for itself in openapi.yaml, since it is done for all of them: problems, repetition, headers. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { RESOURCE } from "./conditional.ts";
 import type { AppEnv } from "./context.ts";
 import { REPEATABLE } from "./idempotency.ts";
 
@@ -9,6 +10,7 @@ interface Parameter {
   in: string;
 }
 interface Answer {
+  description?: string;
   headers?: Record<string, object>;
 }
 interface Operation {
@@ -20,11 +22,15 @@ interface Operation {
 }
 
 const IDEMPOTENCY_KEY = "idempotency-key";
-/** Sent by the middleware with answers to whoever has a key; the last two with a 429. */
+/** Sent by the middleware with answers to whoever has a key; ETag with what is read of a resource, the last two with a 429. */
 const HEADERS = {
   "Request-Id": {
     description: "Names the request: in problems and in the log.",
     schema: { type: "string", example: "req_1f0c" },
+  },
+  ETag: {
+    description: "Of these bytes; for If-None-Match and If-Match.",
+    schema: { type: "string", example: '"5f3c0a1e"' },
   },
   "RateLimit-Policy": {
     description: "Requests (`q`) that a key may send in `w` seconds.",
@@ -49,7 +55,8 @@ function refs(...names: (keyof typeof HEADERS)[]) {
 /** The problems of a status are the same everywhere: written once, referred to by every call. */
 export function shareProblems(document: Document): Document {
   const shared: Record<string, Answer> = {};
-  for (const [, { responses }] of operationsOf(document)) {
+  for (const { operation } of operationsOf(document)) {
+    const { responses } = operation;
     for (const [status, response] of Object.entries(responses)) {
       if (!JSON.stringify(response).includes("application/problem+json")) continue;
       shared[`Problem${status}`] = response as Answer;
@@ -65,14 +72,15 @@ export function shareProblems(document: Document): Document {
 
 const problem = (status: number | string) => ({ $ref: `#/components/responses/Problem${status}` });
 
-/** Refusals of bodies and parameters, Idempotency-Key, headers. */
+/** Refusals of bodies and parameters, Idempotency-Key, conditions, headers. */
 export function describeMiddleware(document: Document): Document {
   const operations = operationsOf(document);
   const key = operations
-    .flatMap(([, { parameters = [] }]) => parameters)
+    .flatMap(({ operation: { parameters = [] } }) => parameters)
     .find(({ name }) => name === IDEMPOTENCY_KEY);
-  for (const [method, operation] of operations) {
+  for (const { method, path, operation } of operations) {
     if (operation.security?.length === 0) continue;
+    if (RESOURCE.test(path)) addConditions(operation, method);
     if (key && method === "post" && !(operation.operationId in REPEATABLE)) {
       addKey(operation, key);
     }
@@ -99,7 +107,38 @@ function addKey(operation: Operation, key: Parameter): void {
   }
 }
 
-function operationsOf(document: Document): [method: string, Operation][] {
-  const items = Object.values(document.paths ?? {}) as unknown as Record<string, Operation>[];
-  return items.flatMap((item) => Object.entries(item));
+/** What src/routes/conditional.ts does for it. */
+function addConditions(operation: Operation, method: string): void {
+  if (method !== "get" && method !== "delete") return;
+  const { parameters = [], responses } = operation;
+  const added = method === "get" ? [IF_NONE_MATCH, IF_MATCH] : [IF_MATCH_ON_DELETE];
+  operation.parameters = [...parameters, ...added];
+  responses[412] = problem(412);
+  if (method !== "get") return;
+  const ok = responses[200];
+  if (ok && !("$ref" in ok)) ok.headers = { ...ok.headers, ...refs("ETag") };
+  responses[304] = { description: "The ETag is the same.", headers: refs("ETag") };
+}
+
+function condition(name: string, description: string) {
+  return { name, in: "header", required: false, description, schema: { type: "string" } };
+}
+const IF_NONE_MATCH = condition(
+  "if-none-match",
+  "ETags: if one of them is still right, the answer is a 304.",
+);
+const IF_MATCH = condition("if-match", "ETags: if none of them is right, the answer is a 412.");
+const IF_MATCH_ON_DELETE = condition(
+  "if-match",
+  "ETags of the resource, or `*`: if none of them is right any more, nothing is deleted, and the answer is a 412. " +
+    "Reads the resource first, as a request of its own.",
+);
+
+function operationsOf(
+  document: Document,
+): { path: string; method: string; operation: Operation }[] {
+  const paths = (document.paths ?? {}) as unknown as Record<string, Record<string, Operation>>;
+  return Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
+  );
 }

@@ -5,11 +5,21 @@ import { ApiError } from "../problem/api-error.ts";
 import {
   addRunnerToken,
   listRunnerTokens,
+  readRunnerToken,
   revokeRunnerToken,
   type RunnerToken,
 } from "../store/runner-tokens.ts";
 import { createRouter } from "./context.ts";
-import { idParam, pageBody, pageOf, PageQuery, problems, seconds, Timestamp } from "./schemas.ts";
+import {
+  idParam,
+  json,
+  pageBody,
+  pageOf,
+  PageQuery,
+  problems,
+  seconds,
+  Timestamp,
+} from "./schemas.ts";
 
 const Token = z
   .object({
@@ -77,6 +87,21 @@ const list = createRoute({
   },
 });
 
+const params = idParam("runtok", "runtok_3k9a");
+
+const read = createRoute({
+  method: "get",
+  path: "/v1/runner-tokens/{id}",
+  operationId: "getRunnerToken",
+  tags: ["Runners"],
+  summary: "Get a runner token",
+  request: { params },
+  responses: {
+    200: { description: "The token, without its secret.", ...json(Token) },
+    ...problems(404),
+  },
+});
+
 const revoke = createRoute({
   method: "delete",
   path: "/v1/runner-tokens/{id}",
@@ -84,7 +109,7 @@ const revoke = createRoute({
   tags: ["Runners"],
   summary: "Revoke a runner token",
   description: "Runners that are connected by it are disconnected, and their tasks go to others.",
-  request: { params: idParam("runtok", "runtok_3k9a") },
+  request: { params },
   responses: { 204: { description: "It is revoked." }, ...problems(404) },
 });
 
@@ -103,6 +128,12 @@ export const runnerTokens = createRouter()
     const { limit, cursor } = c.req.valid("query");
     const page = await listRunnerTokens(c.env.DB, c.get("workspace"), { limit, cursor });
     return c.json(pageBody(page, tokenBody), 200);
+  })
+  .openapi(read, async (c) => {
+    const { id } = c.req.valid("param");
+    const token = await readRunnerToken(c.env.DB, c.get("workspace"), id);
+    if (!token) throw new ApiError("not_found", `there is no runner token ${id}`);
+    return c.json(tokenBody(token), 200);
   })
   .openapi(revoke, async (c) => {
     const { id } = c.req.valid("param");

@@ -17,6 +17,8 @@ export interface TokenOwner {
   expired: boolean;
 }
 
+const COLUMNS = "id, name, created_at, expires_at, revoked_at";
+
 /** @returns the token's row and, this once, the token itself: `hrt_` and 32 random bytes in base64url */
 export async function addRunnerToken(
   db: D1Database,
@@ -57,6 +59,15 @@ export async function findRunnerToken(
   return { tokenId: row.id, workspace: row.workspace_id, expired: row.expires_at <= Date.now() };
 }
 
+export async function readRunnerToken(
+  db: D1Database,
+  workspace: string,
+  id: string,
+): Promise<RunnerToken | undefined> {
+  const select = `SELECT ${COLUMNS} FROM runner_tokens WHERE workspace_id = ? AND id = ?`;
+  return (await db.prepare(select).bind(workspace, id).first<RunnerToken>()) ?? undefined;
+}
+
 /** Newest first. */
 export async function listRunnerTokens(
   db: D1Database,
@@ -65,7 +76,7 @@ export async function listRunnerTokens(
 ): Promise<Page<RunnerToken>> {
   return await page<RunnerToken>(
     db,
-    "SELECT id, name, created_at, expires_at, revoked_at FROM runner_tokens WHERE workspace_id = ?",
+    `SELECT ${COLUMNS} FROM runner_tokens WHERE workspace_id = ?`,
     [workspace],
     request,
   );
