@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { Hone } from "../../sdk/typescript/src/index.ts";
 import { linearFile } from "../worker/service/models.ts";
 import { newService, type TestService } from "./service.ts";
 
@@ -80,6 +82,58 @@ it("ranges, conditions and HEAD pass the server unchanged", async () => {
   expect(head.headers.get("Content-Length")).toBe(String(file.length));
   const etag = head.headers.get("ETag") ?? "";
   expect((await service.call(path, { headers: { "If-None-Match": etag } })).status).toBe(304);
+});
+
+/** What crosses the wire: this client asks for no encoding by itself, and undoes none. */
+async function overWire(path: string, method: string, headers: Record<string, string>) {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const all = { Authorization: `Bearer ${service.apiKey}`, ...headers };
+  request(`${service.url}${path}`, { method, headers: all }, resolve).on("error", reject).end();
+  const answer = await promise;
+  const bytes = Buffer.concat(await answer.toArray());
+  const { etag, "content-encoding": encoding, vary, "content-length": length } = answer.headers;
+  return { status: answer.statusCode, etag, encoding, vary, length, bytes };
+}
+
+async function stored(body: Uint8Array<ArrayBuffer>): Promise<{ id: string; sha256: string }> {
+  const made = await service.call("/v1/models", { method: "POST", body });
+  return (await made.json()) as { id: string; sha256: string };
+}
+
+it("a pruned model goes through gzip to who takes it, as the same bytes; a quantized one goes as it is", async () => {
+  const file = await linearFile(512, 512);
+  const compressed = async (path: string) =>
+    await bytesOf(await service.call(path, { method: "POST", body: file }));
+  const pruned = await compressed("/v1/prune?amount=0.8");
+  const { id, sha256: hash } = await stored(pruned);
+  const path = `/v1/models/${id}/content`;
+  const gzip = { "Accept-Encoding": "gzip, deflate" };
+  const get = await overWire(path, "GET", gzip);
+  expect(get).toMatchObject({ status: 200, encoding: "gzip", etag: `W/"${hash}"` });
+  expect([get.vary, get.length]).toEqual(["Accept-Encoding", undefined]);
+  expect(get.bytes.length).toBeLessThan(pruned.length * 0.5);
+  expect(sha256(gunzipSync(get.bytes))).toBe(hash);
+  const head = await overWire(path, "HEAD", gzip);
+  expect({ ...head, bytes: 0 }).toEqual({ ...get, bytes: 0 });
+  expect(head.bytes.length).toBe(0);
+
+  const plain = await overWire(path, "GET", {});
+  expect(plain).toMatchObject({ encoding: undefined, etag: `"${hash}"`, vary: "Accept-Encoding" });
+  expect([plain.length, sha256(plain.bytes)]).toEqual([String(pruned.length), hash]);
+  const part = await overWire(path, "GET", { ...gzip, Range: "bytes=100-199" });
+  expect(part).toMatchObject({ status: 206, encoding: undefined, etag: `"${hash}"` });
+  expect(new Uint8Array(part.bytes)).toEqual(pruned.slice(100, 200));
+
+  const { models } = new Hone({ baseUrl: service.url, apiKey: service.apiKey });
+  const whole = await models.content(id);
+  expect(whole.headers.get("Content-Encoding")).toBe("gzip");
+  expect(sha256(await bytesOf(whole))).toBe(hash);
+  expect(await bytesOf(await models.content(id, { from: 100 }))).toEqual(pruned.slice(100));
+
+  const quantized = await stored(await compressed("/v1/quantize?method=weight_only"));
+  const other = await overWire(`/v1/models/${quantized.id}/content`, "GET", gzip);
+  expect(other).toMatchObject({ encoding: undefined, etag: `"${quantized.sha256}"` });
+  expect(sha256(other.bytes)).toBe(quantized.sha256);
 });
 
 it("an import fetches, follows redirects and refuses what is not there", async () => {

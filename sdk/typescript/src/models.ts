@@ -74,9 +74,10 @@ export class Models {
   /** The ONNX file, or an external data file of it, from byte `from` on. */
   async content(
     id: string,
-    { location, from }: { location?: string; from?: number } = {},
+    { location, from = 0 }: { location?: string; from?: number } = {},
   ): Promise<Response> {
-    const header = from === undefined ? {} : { range: `bytes=${from}-` };
+    // The whole may come through gzip, which `fetch` undoes; a range does not.
+    const header = from === 0 ? {} : { range: `bytes=${from}-` };
     const { response } =
       location === undefined
         ? await this.#transport.GET("/v1/models/{id}/content", {

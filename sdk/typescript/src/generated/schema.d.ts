@@ -421,7 +421,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Download a model */
+        /**
+         * Download a model
+         * @description Whole files come through gzip where the client takes it and a sample says that it pays: pruned models with dense zeros. Ranges are of the file's own bytes.
+         */
         get: operations["downloadModel"];
         put?: never;
         post?: never;
@@ -6929,9 +6932,11 @@ export interface operations {
             /** @description The bytes. */
             200: {
                 headers: {
-                    /** @description The SHA-256, quoted. */
+                    /** @description The SHA-256, quoted; weak where gzip is on it. */
                     ETag: string;
                     "Content-Disposition": string;
+                    "Content-Encoding"?: "gzip";
+                    Vary: string;
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -6943,7 +6948,7 @@ export interface operations {
             /** @description The range of them. */
             206: {
                 headers: {
-                    /** @description The SHA-256, quoted. */
+                    /** @description The SHA-256, quoted; weak where gzip is on it. */
                     ETag: string;
                     "Content-Disposition": string;
                     "Content-Range": string;
@@ -6998,9 +7003,11 @@ export interface operations {
             /** @description The bytes. */
             200: {
                 headers: {
-                    /** @description The SHA-256, quoted. */
+                    /** @description The SHA-256, quoted; weak where gzip is on it. */
                     ETag: string;
                     "Content-Disposition": string;
+                    "Content-Encoding"?: "gzip";
+                    Vary: string;
                     "Request-Id": components["headers"]["Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
@@ -7012,7 +7019,7 @@ export interface operations {
             /** @description The range of them. */
             206: {
                 headers: {
-                    /** @description The SHA-256, quoted. */
+                    /** @description The SHA-256, quoted; weak where gzip is on it. */
                     ETag: string;
                     "Content-Disposition": string;
                     "Content-Range": string;
