@@ -3,6 +3,7 @@
  * as the result has. `io-floor OUTPUT BYTES INPUT…`
  */
 import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { tellUsage } from "./own-usage.ts";
 
 const [output = "", bytes = "0", ...inputs] = process.argv.slice(2);
 const chunk = new Uint8Array(1 << 20);
@@ -20,11 +21,4 @@ for (const input of inputs) {
 }
 while (left > 0) left -= writeSync(target, block, 0, Math.min(block.length, left));
 closeSync(target);
-const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
-console.log(
-  JSON.stringify({
-    cpu_s: (userCPUTime + systemCPUTime) / 1e6,
-    peak_mb: maxRSS / 1024,
-    wall_s: performance.now() / 1000,
-  }),
-);
+tellUsage();

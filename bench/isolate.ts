@@ -128,8 +128,11 @@ interface Evaluated {
 const TICKS_PER_SECOND = 100;
 
 /** CPU seconds that a process has spent (Linux). */
-export function processCpu(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+export const processCpu = (pid: number): number => cpuOf(`/proc/${pid}/stat`);
+
+/** CPU seconds of a process or thread, by its `stat` file. */
+export function cpuOf(stat: string): number {
+  const text = readFileSync(stat, "utf8");
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -5,11 +5,10 @@
  * The profiler samples by the clock, also while another process has the core. So only shares are taken from it, of the
  * time in which the isolate was not idle, and seconds from the thread that ran it.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import type { Isolate } from "./isolate.ts";
+import { readdirSync } from "node:fs";
+import { cpuOf, type Isolate } from "./isolate.ts";
 
 const INTERVAL_US = 500;
-const TICKS_PER_SECOND = 100;
 
 export interface Shares {
   script_cpu_s: number;
@@ -36,12 +35,12 @@ export async function profiled<T>(
   await isolate.send("Profiler.enable");
   await isolate.send("Profiler.setSamplingInterval", { interval: INTERVAL_US });
   await isolate.send("Profiler.start");
-  const before = threadTicks(pid);
+  const before = threadCpu(pid);
   const value = await work();
-  const spent = [...threadTicks(pid)].map(([thread, ticks]) => ticks - (before.get(thread) ?? 0));
+  const spent = [...threadCpu(pid)].map(([thread, cpu]) => cpu - (before.get(thread) ?? 0));
   const { profile } = await isolate.send<{ profile: Profile }>("Profiler.stop");
   await isolate.send("Profiler.disable");
-  return { value, shares: sharesOf(profile, Math.max(...spent) / TICKS_PER_SECOND) };
+  return { value, shares: sharesOf(profile, Math.max(...spent)) };
 }
 
 function sharesOf({ nodes, samples, timeDeltas }: Profile, cpuSeconds: number): Shares {
@@ -78,14 +77,8 @@ function kindOf(functionName: string, url: string) {
   return url === "" ? "native" : "script";
 }
 
-/** Clock ticks that each thread has spent (Linux). */
-function threadTicks(pid: number): Map<string, number> {
+/** CPU seconds that each thread has spent (Linux). */
+function threadCpu(pid: number): Map<string, number> {
   const folder = `/proc/${pid}/task`;
-  return new Map(
-    readdirSync(folder).map((thread) => {
-      const text = readFileSync(`${folder}/${thread}/stat`, "utf8");
-      const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-      return [thread, Number(fields[11]) + Number(fields[12])];
-    }),
-  );
+  return new Map(readdirSync(folder).map((thread) => [thread, cpuOf(`${folder}/${thread}/stat`)]));
 }
