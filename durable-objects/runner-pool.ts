@@ -15,6 +15,7 @@ import type { TaskOrder, TaskOutcome, TaskProgress } from "../src/jobs/runners/t
 import { resultProblem } from "../src/jobs/runners/task-result.ts";
 import { pokeEvents } from "../src/jobs/webhooks/dispatch.ts";
 import { addEvent } from "../src/store/events.ts";
+import { cursorOf, cut, type Page, type Position } from "../src/store/page.ts";
 import {
   CLOSE,
   FromRunner,
@@ -55,8 +56,7 @@ export class RunnerPool extends DurableObject<Env> {
     // After hibernation the lines are still there: their runners are as they were.
     for (const socket of this.#lines.all()) {
       const { runner } = lineOf(socket);
-      const row =
-        runner === null ? undefined : this.#record.runners().find(({ id }) => id === runner);
+      const row = runner === null ? undefined : this.#record.runner(runner);
       if (!row) continue;
       this.#lines.take(row.id, socket);
       this.#dispatcher.resume(row);
@@ -105,17 +105,23 @@ export class RunnerPool extends DurableObject<Env> {
     await this.#watch();
   }
 
-  /** Connected runners first, then those of late. */
-  async list(): Promise<RunnerView[]> {
+  async list(after: Position | undefined, limit: number): Promise<Page<RunnerView>> {
     const live = this.#dispatcher.runners;
-    return this.#record
-      .runners()
-      .map((row) => runnerView(row, live.get(row.id), this.#seenAt(row.id)))
-      .sort((a, b) => b.last_seen_at - a.last_seen_at);
+    const found = this.#record.runners(after, limit + 1);
+    const { rows, next } = cut(found, limit, ({ connectedAt, id }) => cursorOf([connectedAt, id]));
+    return {
+      rows: rows.map((row) => runnerView(row, live.get(row.id), this.#seenAt(row.id))),
+      next,
+    };
   }
 
-  async log(runner: string | undefined, limit: number): Promise<LogLine[]> {
-    return this.#record.logLines(limit, runner);
+  async log(
+    runner: string | undefined,
+    before: number | undefined,
+    limit: number,
+  ): Promise<Page<LogLine>> {
+    const found = this.#record.logLines(runner, before, limit + 1);
+    return cut(found, limit, ({ id }) => String(id));
   }
 
   /** False when there is no such runner, or it is not connected. */
@@ -145,7 +151,7 @@ export class RunnerPool extends DurableObject<Env> {
   /** True when a runner of this token was here of late: it may come back although the token has expired. */
   async knows(tokenId: string): Promise<boolean> {
     const since = Date.now() - GRACE_MS;
-    return this.#record.runners().some((row) => row.tokenId === tokenId && row.seenAt >= since);
+    return this.#record.wasSeen(tokenId, since);
   }
 
   override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {

@@ -3,9 +3,19 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { runnerPool } from "../jobs/runners/pool.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { RunnerInfo } from "../runner/protocol.ts";
+import { numberOf, positionOf } from "../store/page.ts";
 import { findRunnerToken } from "../store/runner-tokens.ts";
 import { type AppContext, createRouter } from "./context.ts";
-import { idParam, problems, problemsOnly, Timestamp } from "./schemas.ts";
+import {
+  idParam,
+  json,
+  pageBody,
+  pageOf,
+  PageQuery,
+  problems,
+  problemsOnly,
+  Timestamp,
+} from "./schemas.ts";
 
 const Runner = z
   .object({
@@ -31,19 +41,18 @@ const list = createRoute({
   operationId: "listRunners",
   tags: ["Runners"],
   summary: "List runners",
+  request: { query: PageQuery },
   responses: {
-    200: {
-      description: "Last seen first.",
-      content: {
-        "application/json": {
-          schema: z
-            .object({ object: z.literal("list"), data: z.array(Runner) })
-            .openapi("RunnerList"),
-        },
-      },
-    },
-    ...problems(),
+    200: { description: "Newest first.", ...json(pageOf(Runner, "RunnerList")) },
+    ...problems(400),
   },
+});
+
+const LogLine = z.object({
+  at: z.number().openapi({ description: "Unix time in milliseconds." }),
+  runner: z.string().nullable(),
+  task: z.string().nullable(),
+  what: z.string(),
 });
 
 const log = createRoute({
@@ -54,32 +63,12 @@ const log = createRoute({
   summary: "Read what happened to runners",
   description: "Connections, tasks taken back, results refused: the latest of them.",
   request: {
-    query: z.strictObject({
+    query: PageQuery.extend({
       runner: z.string().max(64).optional().openapi({ description: "Only of this one." }),
-      limit: z.coerce.number().int().min(1).max(500).default(100),
     }),
   },
   responses: {
-    200: {
-      description: "Newest first.",
-      content: {
-        "application/json": {
-          schema: z
-            .object({
-              object: z.literal("list"),
-              data: z.array(
-                z.object({
-                  at: z.number().openapi({ description: "Unix time in milliseconds." }),
-                  runner: z.string().nullable(),
-                  task: z.string().nullable(),
-                  what: z.string(),
-                }),
-              ),
-            })
-            .openapi("RunnerLog"),
-        },
-      },
-    },
+    200: { description: "Newest first.", ...json(pageOf(LogLine, "RunnerLog")) },
     ...problems(400),
   },
 });
@@ -111,13 +100,22 @@ const SUBPROTOCOL = "hone.runner";
 
 export const runners = createRouter()
   .openapi(list, async (c) => {
-    const data = await runnerPool(c.env, c.get("workspace")).list();
-    return c.json({ object: "list" as const, data }, 200);
+    const { limit, cursor } = c.req.valid("query");
+    const pool = runnerPool(c.env, c.get("workspace"));
+    const page = await pool.list(positionOf(cursor), limit);
+    return c.json(
+      pageBody(page, (runner) => runner),
+      200,
+    );
   })
   .openapi(log, async (c) => {
-    const { runner, limit } = c.req.valid("query");
-    const data = await runnerPool(c.env, c.get("workspace")).log(runner, limit);
-    return c.json({ object: "list" as const, data }, 200);
+    const { runner, limit, cursor } = c.req.valid("query");
+    const pool = runnerPool(c.env, c.get("workspace"));
+    const page = await pool.log(runner, numberOf(cursor), limit);
+    return c.json(
+      pageBody(page, ({ at, runner: id, task, what }) => ({ at, runner: id, task, what })),
+      200,
+    );
   })
   .openapi(drain, async (c) => {
     const { id } = c.req.valid("param");

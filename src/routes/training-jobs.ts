@@ -4,12 +4,22 @@ import { orderTraining } from "../jobs/training/order-training.ts";
 import type { CurvePoint, StoredCheckpoint } from "../jobs/training/training-record.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { sha256Hex } from "../store/id.ts";
+import { cut, numberOf } from "../store/page.ts";
 import { jsonBody } from "./body.ts";
 import { type AppContext, createRouter, documentBody } from "./context.ts";
 import { idempotent } from "./idempotency.ts";
 import { requireJob } from "./jobs.ts";
 import { jobAnswers, JobHeaders, waitFor } from "./prefer-wait.ts";
-import { idParam, problems, seconds, Timestamp } from "./schemas.ts";
+import {
+  idParam,
+  json,
+  pageBody,
+  pageOf,
+  PageQuery,
+  problems,
+  seconds,
+  Timestamp,
+} from "./schemas.ts";
 import { TRAINING_OPTION_NAMES, TrainingRequest } from "./training-options.ts";
 import { invalidRequest } from "./validation.ts";
 
@@ -50,19 +60,10 @@ const checkpoints = createRoute({
   tags: ["Training"],
   summary: "List a training job's checkpoints",
   description: "Those that `resume_from` of a new job can name. They are kept as long as the job.",
-  request: { params: idParam("job", "job_9d4w") },
+  request: { params: idParam("job", "job_9d4w"), query: PageQuery },
   responses: {
-    200: {
-      description: "Oldest first.",
-      content: {
-        "application/json": {
-          schema: z
-            .object({ object: z.literal("list"), data: z.array(Checkpoint) })
-            .openapi("CheckpointList"),
-        },
-      },
-    },
-    ...problems(404),
+    200: { description: "Oldest first.", ...json(pageOf(Checkpoint, "CheckpointList")) },
+    ...problems(400, 404),
   },
 });
 
@@ -122,14 +123,11 @@ export const trainingJobs = createRouter()
   })
   .openapi(checkpoints, async (c) => {
     const object = await requireTraining(c, c.req.valid("param").id);
-    const data = (await object.checkpoints()).map(({ step, bytes, createdAt, keys }) => ({
-      object: "checkpoint" as const,
-      step,
-      bytes,
-      world_size: keys.length,
-      created_at: seconds(createdAt),
-    }));
-    return c.json({ object: "list" as const, data }, 200);
+    const { limit, cursor } = c.req.valid("query");
+    const after = numberOf(cursor) ?? -1;
+    const found = (await object.checkpoints()).filter(({ step }) => step > after);
+    const page = cut(found, limit, ({ step }) => String(step));
+    return c.json(pageBody(page, checkpointBody), 200);
   })
   .openapi(curve, async (c) => {
     const object = await requireTraining(c, c.req.valid("param").id);
@@ -138,6 +136,16 @@ export const trainingJobs = createRouter()
   });
 
 documentBody(trainingJobs, create, { "application/json": { schema: TrainingRequest } });
+
+function checkpointBody({ step, bytes, createdAt, keys }: StoredCheckpoint) {
+  return {
+    object: "checkpoint" as const,
+    step,
+    bytes,
+    world_size: keys.length,
+    created_at: seconds(createdAt),
+  };
+}
 
 async function requireTraining(c: AppContext, id: string): Promise<TrainingObject> {
   const job = await requireJob(c, id);

@@ -10,6 +10,7 @@ import {
   claimUpload,
   createUpload,
   findUpload,
+  listUploads,
   joinParts,
   putPart,
   setUploadState,
@@ -20,7 +21,17 @@ import { type AppContext, createRouter, documentBody } from "./context.ts";
 import { idempotent } from "./idempotency.ts";
 import { Model, modelBody } from "./model-schema.ts";
 import { requireModel } from "./models.ts";
-import { IdempotencyHeaders, idParam, problems, seconds, Timestamp } from "./schemas.ts";
+import {
+  IdempotencyHeaders,
+  idParam,
+  json,
+  pageBody,
+  pageOf,
+  PageQuery,
+  problems,
+  seconds,
+  Timestamp,
+} from "./schemas.ts";
 import { checkParts, MAX_PARTS } from "./upload-parts.ts";
 import { invalidRequest } from "./validation.ts";
 
@@ -68,6 +79,20 @@ const create = createRoute({
     "An upload takes a model and its external data files in parts, and expires after 24 hours.",
   request: { headers: IdempotencyHeaders },
   responses: { 201: { description: "The upload.", ...uploadAnswer }, ...problems(400, 409, 422) },
+});
+
+const list = createRoute({
+  method: "get",
+  path: "/v1/uploads",
+  operationId: "listUploads",
+  tags: ["Uploads"],
+  summary: "List uploads",
+  description: "Those that have not expired, ended ones too.",
+  request: { query: PageQuery },
+  responses: {
+    200: { description: "Newest first.", ...json(pageOf(UploadSchema, "UploadList")) },
+    ...problems(400),
+  },
 });
 
 const read = createRoute({
@@ -151,6 +176,11 @@ export const uploads = createRouter()
       const upload = await createUpload(c.env.DB, c.get("workspace"), request.data.name);
       return c.json(uploadBody(upload), 201, { Location: `/v1/uploads/${upload.id}` });
     });
+  })
+  .openapi(list, async (c) => {
+    const { limit, cursor } = c.req.valid("query");
+    const page = await listUploads(c.env.DB, c.get("workspace"), { limit, cursor });
+    return c.json(pageBody(page, uploadBody), 200);
   })
   .openapi(read, async (c) =>
     c.json(uploadBody(await requireUpload(c, c.req.valid("param").id)), 200),

@@ -4,6 +4,7 @@ import type { Delivery } from "../jobs/webhooks/delivery-record.ts";
 import { endpointObject } from "../jobs/webhooks/endpoint-object.ts";
 import { ApiError } from "../problem/api-error.ts";
 import { newId } from "../store/id.ts";
+import { cut, numberOf } from "../store/page.ts";
 import { createRouter } from "./context.ts";
 import {
   idParam,
@@ -99,14 +100,9 @@ export const webhookDeliveries = createRouter()
   .openapi(deliveries, async (c) => {
     const { id } = await requireEndpoint(c, c.req.valid("param").id);
     const { limit, cursor } = c.req.valid("query");
-    if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) {
-      throw new ApiError("invalid_cursor", `"${cursor}" is no cursor of this list`);
-    }
-    const before = cursor === undefined ? undefined : Number(cursor);
-    const found = await endpointObject(c.env, id).deliveries(before, limit + 1);
-    const rows = found.slice(0, limit);
-    const next = found.length > limit ? String(rows.at(-1)?.number) : undefined;
-    return c.json(pageBody({ rows, next }, deliveryBody), 200);
+    const found = await endpointObject(c.env, id).deliveries(numberOf(cursor), limit + 1);
+    const page = cut(found, limit, ({ number }) => String(number));
+    return c.json(pageBody(page, deliveryBody), 200);
   })
   .openapi(redeliver, async (c) => {
     const { id, delivery } = c.req.valid("param");

@@ -1,4 +1,7 @@
-/** @file Cursor pages: newest first, by (created_at, id), so that a page does not shift when rows come and go. */
+/**
+ * @file Cursor pages: newest first, by (created_at, id) or by a number, so that a page does not shift when rows come and
+ * go. A cursor names a place, not a row, and no workspace: each list adds its own.
+ */
 
 export interface PageRequest {
   limit: number;
@@ -16,6 +19,8 @@ export class CursorError extends RangeError {
   override readonly name = "CursorError";
 }
 
+const NOT_OURS = "the cursor is not one that this list gave; leave it out to start again";
+
 /**
  * One page of `select`, a query that ends in a WHERE clause and gives `created_at` and `id`.
  * @throws CursorError
@@ -26,28 +31,52 @@ export async function page<Row extends { id: string; created_at: number }>(
   bindings: readonly (string | number)[],
   { limit, cursor }: PageRequest,
 ): Promise<Page<Row>> {
-  const after = cursor === undefined ? undefined : decode(cursor);
+  const after = positionOf(cursor);
   const { results } = await db
     .prepare(
       `${select} ${after ? "AND (created_at, id) < (?, ?)" : ""} ORDER BY created_at DESC, id DESC LIMIT ?`,
     )
     .bind(...bindings, ...(after ?? []), limit + 1)
     .all<Row>();
-  const rows = results.slice(0, limit);
+  return cut(results, limit, (row) => cursorOf([row.created_at, row.id]));
+}
+
+/** The page of `found`, of which one more than `limit` was asked for. */
+export function cut<Row>(
+  found: readonly Row[],
+  limit: number,
+  cursorAfter: (row: Row) => string,
+): Page<Row> {
+  const rows = found.slice(0, limit);
   const last = rows.at(-1);
-  return { rows, next: results.length > limit && last ? encode(last) : undefined };
+  return { rows, next: found.length > limit && last ? cursorAfter(last) : undefined };
 }
 
-function encode(row: { id: string; created_at: number }): string {
-  return btoa(`${row.created_at}.${row.id}`).replaceAll("=", "");
+/** A row's place in its list: when it was made, in milliseconds, and its id. */
+export type Position = readonly [createdAt: number, id: string];
+
+export function cursorOf([createdAt, id]: Position): string {
+  return btoa(`${createdAt}.${id}`).replaceAll("=", "");
 }
 
-function decode(cursor: string): [number, string] {
+/** @throws CursorError */
+export function positionOf(cursor: string | undefined): Position | undefined {
+  if (cursor === undefined) return undefined;
   try {
     const match = /^(\d{1,16})\.(\w{1,64})$/.exec(atob(cursor));
     if (match?.[1] && match[2]) return [Number(match[1]), match[2]];
   } catch {
     // Not base64: the error below says so.
   }
-  throw new CursorError("the cursor is not one that a list gave; leave it out to start again");
+  throw new CursorError(NOT_OURS);
+}
+
+/**
+ * Of lists whose rows are numbered: the last one's.
+ * @throws CursorError
+ */
+export function numberOf(cursor: string | undefined): number | undefined {
+  if (cursor === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(cursor)) throw new CursorError(NOT_OURS);
+  return Number(cursor);
 }

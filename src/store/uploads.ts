@@ -1,5 +1,6 @@
 /** @file Models that arrive in parts: one R2 multipart upload per file, its parts in D1, so that a client can resume. */
 import { hex, newId } from "./id.ts";
+import { type Page, page, type PageRequest } from "./page.ts";
 import { R2Source } from "./r2-source.ts";
 import type { Spooled } from "./spool.ts";
 import { releaseObjects, TemporaryObjects } from "./temporary-objects.ts";
@@ -47,41 +48,59 @@ export async function createUpload(
   return { ...upload, state: "open", model_id: null, files: [] };
 }
 
+/** Of a workspace and a time: what has not expired by then. */
+const SELECT = `SELECT id, name, state, model_id, created_at, expires_at FROM uploads
+  WHERE workspace_id = ? AND expires_at > ?`;
+
+type Row = Omit<Upload, "files">;
+
 export async function findUpload(
   db: D1Database,
   workspace: string,
   id: string,
 ): Promise<Upload | undefined> {
-  const [uploads, files, parts] = await db.batch([
-    db
-      .prepare(
-        `SELECT id, name, state, model_id, created_at, expires_at FROM uploads
-         WHERE workspace_id = ? AND id = ? AND expires_at > ?`,
-      )
-      .bind(workspace, id, Date.now()),
-    db
-      .prepare(
-        "SELECT location, object_key, multipart_id FROM upload_files WHERE upload_id = ? ORDER BY location",
-      )
-      .bind(id),
-    db
-      .prepare(
-        "SELECT location, number, bytes, etag FROM upload_parts WHERE upload_id = ? ORDER BY number",
-      )
-      .bind(id),
-  ]);
-  const upload = uploads?.results[0] as Omit<Upload, "files"> | undefined;
-  if (!upload) return undefined;
-  const rows = (parts?.results ?? []) as (UploadPart & { location: string })[];
-  return {
+  const select = db.prepare(`${SELECT} AND id = ?`).bind(workspace, Date.now(), id);
+  const [found, files, parts] = await db.batch([select, ...selectFiles(db, [id])]);
+  return withFiles((found?.results ?? []) as Row[], files, parts)[0];
+}
+
+/** Newest first. */
+export async function listUploads(
+  db: D1Database,
+  workspace: string,
+  request: PageRequest,
+): Promise<Page<Upload>> {
+  const { rows, next } = await page<Row>(db, SELECT, [workspace, Date.now()], request);
+  const ids = rows.map(({ id }) => id);
+  const [files, parts] = await db.batch(selectFiles(db, ids));
+  return { rows: withFiles(rows, files, parts), next };
+}
+
+type FileRow = Omit<UploadFile, "parts"> & { upload_id: string };
+type PartRow = UploadPart & { upload_id: string; location: string };
+
+function selectFiles(db: D1Database, uploads: string[]): D1PreparedStatement[] {
+  const of = "WHERE upload_id IN (SELECT value FROM json_each(?))";
+  return [
+    `SELECT upload_id, location, object_key, multipart_id FROM upload_files ${of} ORDER BY location`,
+    `SELECT upload_id, location, number, bytes, etag FROM upload_parts ${of} ORDER BY number`,
+  ].map((select) => db.prepare(select).bind(JSON.stringify(uploads)));
+}
+
+function withFiles(uploads: Row[], files?: D1Result, parts?: D1Result): Upload[] {
+  const filesOf = Map.groupBy((files?.results ?? []) as FileRow[], (row) => row.upload_id);
+  const partsOf = Map.groupBy((parts?.results ?? []) as PartRow[], (row) =>
+    JSON.stringify([row.upload_id, row.location]),
+  );
+  return uploads.map((upload) => ({
     ...upload,
-    files: ((files?.results ?? []) as Omit<UploadFile, "parts">[]).map((file) => ({
+    files: (filesOf.get(upload.id) ?? []).map(({ upload_id: id, ...file }) => ({
       ...file,
-      parts: rows
-        .filter(({ location }) => location === file.location)
-        .map(({ number, bytes, etag }) => ({ number, bytes, etag })),
+      parts: (partsOf.get(JSON.stringify([id, file.location])) ?? []).map(
+        ({ number, bytes, etag }) => ({ number, bytes, etag }),
+      ),
     })),
-  };
+  }));
 }
 
 /** Stores a part; one that is sent again replaces the first. */

@@ -139,7 +139,8 @@ class AsyncHone:
         return cast(Job, await self.json("POST", "/v1/training-jobs", json=options, headers=once()))
 
     async def runners(self) -> list[Runner]:
-        return cast(list[Runner], (await self.json("GET", "/v1/runners"))["data"])
+        """All that are connected, or were in the last day."""
+        return [runner async for runner in self.pages("/v1/runners")]
 
     async def report(self, report_id: str) -> Report:
         return cast(Report, await self.json("GET", f"/v1/reports/{report_id}"))

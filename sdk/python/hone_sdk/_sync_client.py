@@ -139,7 +139,8 @@ class Hone:
         return cast(Job, self.json("POST", "/v1/training-jobs", json=options, headers=once()))
 
     def runners(self) -> list[Runner]:
-        return cast(list[Runner], (self.json("GET", "/v1/runners"))["data"])
+        """All that are connected, or were in the last day."""
+        return [runner for runner in self.pages("/v1/runners")]
 
     def report(self, report_id: str) -> Report:
         return cast(Report, self.json("GET", f"/v1/reports/{report_id}"))

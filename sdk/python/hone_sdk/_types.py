@@ -1583,6 +1583,16 @@ Graph = TypedDict(
     },
 )
 
+UploadList = TypedDict(
+    "UploadList",
+    {
+        "object": "Literal[\"list\"]",
+        "data": "list[Upload]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
+    },
+)
+
 UploadFilesItem = TypedDict(
     "UploadFilesItem",
     {
@@ -1695,6 +1705,8 @@ CheckpointList = TypedDict(
     {
         "object": "Literal[\"list\"]",
         "data": "list[Checkpoint]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
     },
 )
 
@@ -1882,6 +1894,8 @@ RunnerList = TypedDict(
     {
         "object": "Literal[\"list\"]",
         "data": "list[Runner]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
     },
 )
 
@@ -1941,6 +1955,8 @@ RunnerLog = TypedDict(
     {
         "object": "Literal[\"list\"]",
         "data": "list[RunnerLogDataItem]",
+        "has_more": "bool",
+        "next_cursor": "Union[str, None]",
     },
 )
 
@@ -2386,6 +2402,7 @@ __all__ = [
     "TrainingJob",
     "TrainingRequest",
     "Upload",
+    "UploadList",
     "UploadPart",
     "Usage",
     "Value",

@@ -1,5 +1,6 @@
 /** @file A pool's SQLite: runners, tasks and a short log. Everything is stored before it is told. */
 import type { RunnerInfo } from "../../runner/protocol.ts";
+import type { Position } from "../../store/page.ts";
 import type { TaskOrder, TaskOutcome } from "./task-order.ts";
 
 const LOG_KEPT = 1_000;
@@ -39,6 +40,8 @@ export interface TaskRow {
 }
 
 export interface LogLine {
+  /** Counts up. */
+  id: number;
   at: number;
   runner: string | null;
   task: string | null;
@@ -60,10 +63,25 @@ export class PoolRecord {
     sql.exec(SCHEMA);
   }
 
-  runners(): RunnerRow[] {
-    return [...this.#sql.exec<{ row: string }>("SELECT row FROM runners")].map(({ row }) =>
-      JSON.parse(row),
+  /** Newest first, behind a place in the list. */
+  runners(after: Position | undefined, limit: number): RunnerRow[] {
+    const rows = this.#sql.exec<{ row: string }>(
+      `SELECT row, row ->> 'connectedAt' AS at FROM runners ${after ? "WHERE (at, id) < (?2, ?3)" : ""}
+       ORDER BY at DESC, id DESC LIMIT ?1`,
+      limit,
+      ...(after ?? []),
     );
+    return [...rows].map(({ row }) => JSON.parse(row));
+  }
+
+  /** Whether a runner of that token was there since then. */
+  wasSeen(tokenId: string, since: number): boolean {
+    const [found] = this.#sql.exec(
+      "SELECT 1 FROM runners WHERE seen_at >= ? AND row ->> 'tokenId' = ?",
+      since,
+      tokenId,
+    );
+    return found !== undefined;
   }
 
   runner(id: string): RunnerRow | undefined {
@@ -154,12 +172,14 @@ export class PoolRecord {
     if (id % 100 === 0) this.#sql.exec("DELETE FROM log WHERE id <= ?", id - LOG_KEPT);
   }
 
-  /** Newest first. */
-  logLines(limit: number, runner?: string): LogLine[] {
-    const of = runner === undefined ? "" : "WHERE runner = ?";
+  /** Newest first, those before the line `before`. */
+  logLines(runner: string | undefined, before: number | undefined, limit: number): LogLine[] {
+    const of = runner === undefined ? "" : "AND runner = ?3";
     return [
       ...this.#sql.exec<Record<string, SqlStorageValue>>(
-        `SELECT at, runner, task, what FROM log ${of} ORDER BY id DESC LIMIT ${limit}`,
+        `SELECT id, at, runner, task, what FROM log WHERE id < ?1 ${of} ORDER BY id DESC LIMIT ?2`,
+        before ?? Number.MAX_SAFE_INTEGER,
+        limit,
         ...(runner === undefined ? [] : [runner]),
       ),
     ] as unknown as LogLine[];

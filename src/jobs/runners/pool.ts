@@ -1,4 +1,5 @@
 /** @file The pool of a workspace from the outside. */
+import type { Page, Position } from "../../store/page.ts";
 import type { LogLine } from "./pool-record.ts";
 import type { RunnerView } from "./runner-view.ts";
 import type { TaskOrder, TaskOutcome, TaskProgress } from "./task-order.ts";
@@ -19,8 +20,12 @@ export interface RunnerPoolObject {
   renew(id: string, lease: number): Promise<void>;
   /** The task goes to another; `isStrike` where its runner broke the rules. */
   takeBack(id: string, lease: number, reason: string, isStrike: boolean): Promise<void>;
-  list(): Promise<RunnerView[]>;
-  log(runner: string | undefined, limit: number): Promise<LogLine[]>;
+  list(after: Position | undefined, limit: number): Promise<Page<RunnerView>>;
+  log(
+    runner: string | undefined,
+    before: number | undefined,
+    limit: number,
+  ): Promise<Page<LogLine>>;
   drain(runner: string): Promise<boolean>;
   revoke(tokenId: string): Promise<void>;
   knows(tokenId: string): Promise<boolean>;

@@ -471,6 +471,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List uploads
+         * @description Those that have not expired, ended ones too.
+         */
+        get: operations["listUploads"];
+        put?: never;
+        /**
+         * Start an upload
+         * @description An upload takes a model and its external data files in parts, and expires after 24 hours.
+         */
+        post: operations["createUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/uploads/{id}": {
         parameters: {
             query?: never;
@@ -506,26 +530,6 @@ export interface paths {
          * @description The model is read and checked; if it is refused, the upload ends and its bytes are deleted.
          */
         post: operations["completeUpload"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/uploads": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Start an upload
-         * @description An upload takes a model and its external data files in parts, and expires after 24 hours.
-         */
-        post: operations["createUpload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4224,6 +4228,13 @@ export interface components {
             }[];
             has_more: boolean;
         };
+        UploadList: {
+            /** @enum {string} */
+            object: "list";
+            data: components["schemas"]["Upload"][];
+            has_more: boolean;
+            next_cursor: string | null;
+        };
         Upload: {
             /** @example upload_7h2k */
             id: string;
@@ -4351,6 +4362,8 @@ export interface components {
             /** @enum {string} */
             object: "list";
             data: components["schemas"]["Checkpoint"][];
+            has_more: boolean;
+            next_cursor: string | null;
         };
         Checkpoint: {
             /** @enum {string} */
@@ -4615,6 +4628,8 @@ export interface components {
             /** @enum {string} */
             object: "list";
             data: components["schemas"]["Runner"][];
+            has_more: boolean;
+            next_cursor: string | null;
         };
         Runner: {
             /** @example runner_8s1d */
@@ -4670,6 +4685,8 @@ export interface components {
                 task: string | null;
                 what: string;
             }[];
+            has_more: boolean;
+            next_cursor: string | null;
         };
         NewRunnerToken: components["schemas"]["RunnerToken"] & {
             /**
@@ -5508,6 +5525,7 @@ export type HookDelivery = components['schemas']['HookDelivery'];
 export type HookResult = components['schemas']['HookResult'];
 export type HookDeliveryWithPayload = components['schemas']['HookDeliveryWithPayload'];
 export type Graph = components['schemas']['Graph'];
+export type UploadList = components['schemas']['UploadList'];
 export type Upload = components['schemas']['Upload'];
 export type UploadPart = components['schemas']['UploadPart'];
 export type NewUploadRequest = components['schemas']['NewUploadRequest'];
@@ -7088,6 +7106,76 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    listUploads: {
+        parameters: {
+            query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadList"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
+    createUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUploadRequest"];
+            };
+        };
+        responses: {
+            /** @description The upload. */
+            201: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+        };
+    };
     getUpload: {
         parameters: {
             query?: never;
@@ -7208,44 +7296,6 @@ export interface operations {
             429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
-        };
-    };
-    createUpload: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes the call safe to repeat: within 24 hours the same key gets the same answer. */
-                "idempotency-key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewUploadRequest"];
-            };
-        };
-        responses: {
-            /** @description The upload. */
-            201: {
-                headers: {
-                    "Request-Id": components["headers"]["Request-Id"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Upload"];
-                };
-            };
-            400: components["responses"]["Problem400"];
-            401: components["responses"]["Problem401"];
-            403: components["responses"]["Problem403"];
-            409: components["responses"]["Problem409"];
-            413: components["responses"]["Problem413"];
-            415: components["responses"]["Problem415"];
-            422: components["responses"]["Problem422"];
-            429: components["responses"]["Problem429"];
-            500: components["responses"]["Problem500"];
         };
     };
     uploadPart: {
@@ -7656,7 +7706,12 @@ export interface operations {
     };
     listCheckpoints: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path: {
                 /** @description The id, `job_…`. */
@@ -7776,14 +7831,19 @@ export interface operations {
     };
     listRunners: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Last seen first. */
+            /** @description Newest first. */
             200: {
                 headers: {
                     "Request-Id": components["headers"]["Request-Id"];
@@ -7794,6 +7854,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunnerList"];
                 };
             };
+            400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
@@ -7803,9 +7864,12 @@ export interface operations {
     getRunnerLog: {
         parameters: {
             query?: {
+                /** @description Most entries of one page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
                 /** @description Only of this one. */
                 runner?: string;
-                limit?: number;
             };
             header?: {
                 /** @description ETags: if one of them is still right, the answer is a 304. */

@@ -10,7 +10,8 @@ const CLOCK = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle
 export function RunnerLogView() {
   const hone = useHone();
   const { data, error } = useLoad(
-    async () => (await hone.api.GET("/v1/runners/log", { params: {} })).data?.data,
+    async () =>
+      (await hone.api.GET("/v1/runners/log", { params: { query: { limit: 100 } } })).data?.data,
     [],
     EVERY_MS,
   );

@@ -11,7 +11,12 @@ const EVERY_MS = 2000;
 export function RunnerTable() {
   const hone = useHone();
   const { data, error, reload } = useLoad(
-    async () => (await hone.api.GET("/v1/runners")).data?.data,
+    async () => {
+      const { data: page } = await hone.api.GET("/v1/runners", {
+        params: { query: { limit: 100 } },
+      });
+      return page?.data.toSorted((a, b) => b.last_seen_at - a.last_seen_at);
+    },
     [],
     EVERY_MS,
   );
