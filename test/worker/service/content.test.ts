@@ -1,5 +1,6 @@
 import { beforeAll, expect, it } from "vitest";
-import { linearFile } from "./models.ts";
+import { acceptsGzip } from "../../../src/routes/gzip.ts";
+import { blankFile, linearFile } from "./models.ts";
 import { type CallInit, newWorkspace, type Workspace } from "./service.ts";
 
 let workspace: Workspace;
@@ -87,4 +88,72 @@ it("HEAD has the headers and no bytes", async () => {
 
 it("content of no model is 404", async () => {
   expect((await workspace.call("/v1/models/model_none/content")).status).toBe(404);
+});
+
+it.each([
+  ["gzip", true],
+  ["br, GZIP;q=0.5", true],
+  ["*", true],
+  ["", false],
+  ["br", false],
+  ["gzip;q=0", false],
+  ["gzip;q=0.000, *", false],
+  ["identity, gzip;q=none", false],
+])("Accept-Encoding: %s takes gzip: %s", (header, takes) => {
+  expect(acceptsGzip(header)).toBe(takes);
+});
+
+const ungzip = async (bytes: Uint8Array<ArrayBuffer>) =>
+  await new Response(
+    new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")),
+  ).bytes();
+
+it("zeros go through gzip, under a weak ETag; with If-Match or a range they are the bytes", async () => {
+  const zeros = await blankFile(600);
+  const { json } = await workspace.call("/v1/models", { body: zeros });
+  const strong = `"${json.sha256}"`;
+  const ask = (headers: Record<string, string>, method = "GET") =>
+    workspace.call(`/v1/models/${json.id}/content`, {
+      method,
+      headers: { "Accept-Encoding": "gzip", ...headers },
+    });
+  const encoded = await ask({});
+  expect(encoded.headers.get("Content-Encoding")).toBe("gzip");
+  expect(encoded.headers.get("ETag")).toBe(`W/${strong}`);
+  expect(encoded.headers.get("Vary")).toBe("Accept-Encoding");
+  expect(encoded.bytes.length).toBeLessThan(zeros.length / 100);
+  expect(await ungzip(encoded.bytes as Uint8Array<ArrayBuffer>)).toEqual(zeros);
+  for (const tag of [strong, `W/${strong}`]) {
+    const spared = await ask({ "If-None-Match": tag });
+    expect([spared.status, spared.headers.get("ETag")]).toEqual([304, `W/${strong}`]);
+  }
+  for (const headers of [
+    { "If-Match": strong },
+    { Range: "bytes=0-" },
+    { "Accept-Encoding": "" },
+  ]) {
+    const plain = await ask(headers as Record<string, string>);
+    expect(plain.headers.get("Content-Encoding")).toBeNull();
+    expect(plain.headers.get("ETag")).toBe(strong);
+    expect(plain.headers.get("Vary")).toBe("Accept-Encoding");
+    expect(plain.bytes).toEqual(zeros);
+  }
+});
+
+it("a page's Origin is named in Vary beside the encoding", async () => {
+  const answer = await get(
+    {},
+    { headers: { Origin: "https://app.example" }, env: { CORS_ORIGINS: "https://app.example" } },
+  );
+  expect(answer.headers.get("Vary")?.split(/, */).sort()).toEqual(["Accept-Encoding", "Origin"]);
+});
+
+it("codes and floats, and what is small, go as they are", async () => {
+  for (const body of [await linearFile(256, 256), await blankFile(32)]) {
+    const { json } = await workspace.call("/v1/models", { body });
+    const headers = { "Accept-Encoding": "gzip" };
+    const answer = await workspace.call(`/v1/models/${json.id}/content`, { headers });
+    expect(answer.headers.get("Content-Encoding")).toBeNull();
+    expect(answer.bytes).toEqual(body);
+  }
 });
