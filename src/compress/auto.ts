@@ -26,7 +26,7 @@ const DEFAULT_BOUNDS: Required<Bounds> = { min_sqnr_db: 15, min_cosine: 0.98 };
 /** Classifier outputs have to agree on the winner this often, and whole numbers have to be equal this often. */
 const MIN_AGREEMENT = 0.9;
 
-const SAFE: readonly Step[] = [{ method: "weight_only", options: {} }];
+export const SAFE: readonly Step[] = [{ method: "weight_only", options: {} }];
 
 export const CANDIDATES: readonly (readonly Step[])[] = [
   SAFE,
@@ -41,7 +41,7 @@ export const CANDIDATES: readonly (readonly Step[])[] = [
  * Only where inputs are given: ranges of made-up ones are not worth the time. It takes runs of the model to make, and
  * is no smaller than the other 8-bit candidates, so it is made when these are used up.
  */
-const CALIBRATED: readonly Step[] = [{ method: "static", options: {} }];
+export const CALIBRATED: readonly Step[] = [{ method: "static", options: {} }];
 /** Candidates of 8 bits and less have at most this share of the original's bytes. */
 const EIGHT_BIT_SHARE = 0.45;
 

@@ -136,7 +136,7 @@ async function searchPlan(
 ): Promise<z.infer<typeof Plan>> {
   const workspace = c.get("workspace");
   await checkGoal(c.env, workspace, model, goal);
-  const order = { workspace, modelId: model.id, bytes: bytesOf(model) };
+  const order = { workspace, modelId: model.id, bytes: bytesOf(model), goal };
   const { methods, refused } = await planSearch(c.env, order);
   const candidates = methods.map(({ what, options, bytes, nodes }) => ({
     method: what,

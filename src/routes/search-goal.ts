@@ -66,8 +66,11 @@ export const SearchPlan = z
 
 const SearchTrial = z
   .object({
-    method: z.string().openapi({ example: "weight_only bits=4 block_size=32" }),
-    excluded_nodes: z.number().int().openapi({ description: "Left as they are." }),
+    method: z.string().openapi({
+      description: "`…, then weight_only`: a second method took what the first one left out.",
+      example: "weight_only bits=4 block_size=32",
+    }),
+    excluded_nodes: z.number().int().openapi({ description: "Left out by the method." }),
     job_id: z.string().nullable().openapi({ description: "What made it, with all its options." }),
     evaluation_job_id: z.string().nullable(),
     model_id: z.string().nullable().openapi({ description: "Where the model is still there." }),

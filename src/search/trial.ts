@@ -13,6 +13,8 @@ export interface SearchMethod {
   bytes: number;
   /** Those that can be left as they are, in the graph's order. */
   nodes: readonly SearchNode[];
+  /** Index of the method that can take the nodes that this one leaves out: 8 bits beside 4. */
+  rest?: number | undefined;
 }
 
 /** A method on all nodes but some. */
@@ -21,6 +23,8 @@ export interface Candidate {
   method: number;
   /** By name. */
   excluded: readonly string[];
+  /** Index of the method that then takes those; without it they stay as they are. */
+  rest?: number | undefined;
 }
 
 export type Outcome =

@@ -5,8 +5,9 @@
 import type { WorkflowStep, WorkflowStepConfig } from "cloudflare:workers";
 import { higherIsBetter } from "../../evaluate/metric.ts";
 import type { Problem } from "../../problem/api-error.ts";
-import { candidateOptions } from "../../search/methods.ts";
-import { type Measure, search } from "../../search/search.ts";
+import { candidateName, candidateSteps, type PlannedMethod } from "../../search/methods.ts";
+import { search } from "../../search/search.ts";
+import type { Measure } from "../../search/trials.ts";
 import type { Candidate, Outcome } from "../../search/trial.ts";
 import { deleteModel } from "../../store/models.ts";
 import { optimizeObject } from "./optimize-object.ts";
@@ -14,7 +15,7 @@ import { planSearch } from "./plan-search.ts";
 import { INPUT, type OptimizeOrder, type RecipeStep, type StepResult } from "./recipe.ts";
 import { runStep, type StepOutcome } from "./run-step.ts";
 import type { SearchGoalOptions } from "./search-order.ts";
-import { type MeasuredTrial, searchReport } from "./search-report.ts";
+import { type MeasuredTrial, ownModels, searchReport } from "./search-report.ts";
 
 /** The job is over. */
 class Over extends Error {}
@@ -71,7 +72,7 @@ export class SearchRun {
     const { metric, max_drop, minimize, max_evaluations } = this.#goal;
     const { methods } = await this.#do("plan", () => this.#plan());
     const measure: Measure = async (candidate) => {
-      const trial = await this.#try(candidate, candidate && methods[candidate.method]);
+      const trial = await this.#try(candidate, methods);
       this.#measured.push(trial);
       return trial.outcome;
     };
@@ -92,7 +93,7 @@ export class SearchRun {
     const object = optimizeObject(this.#env, this.#order.id);
     const heartbeat = setInterval(() => void object.stillGoesOn(), HEARTBEAT_MS);
     try {
-      return await planSearch(this.#env, this.#order);
+      return await planSearch(this.#env, { ...this.#order, goal: this.#goal });
     } finally {
       clearInterval(heartbeat);
     }
@@ -100,14 +101,12 @@ export class SearchRun {
 
   async #try(
     candidate: Candidate | null,
-    method: { what: string; options: Record<string, unknown> } | null | undefined,
+    methods: readonly PlannedMethod[],
   ): Promise<MeasuredTrial> {
-    const what =
-      candidate && method ? trialName(method.what, candidate.excluded.length) : "original";
+    const what = candidate ? trialName(methods, candidate) : "original";
     const trial: MeasuredTrial = { candidate, steps: [], results: [], outcome: { refused: "" } };
     let model = this.#order.modelId;
-    if (candidate && method) {
-      const options = candidateOptions(method.options, candidate.excluded);
+    for (const options of candidate ? candidateSteps(methods, candidate) : []) {
       const made = await this.#runStep(trial, what, { op: "quantize", options }, model);
       if (made.state === "failed") return refusedBy(trial, made.problem);
       model = made.model;
@@ -181,12 +180,10 @@ export class SearchRun {
   /** Deletes what the search itself made, but for the best; it can be made again. */
   async #tidy(): Promise<void> {
     await this.#do("tidy", async () => {
-      const { id, workspace, modelId } = this.#order;
+      const { id, workspace } = this.#order;
       const best = await optimizeObject(this.#env, id).resultModel();
-      for (const { results } of this.#measured) {
-        const made = results.find(({ op }) => op === "quantize");
-        if (!made || made.cached || made.model_id === best || made.model_id === modelId) continue;
-        await deleteModel(this.#env, workspace, made.model_id);
+      for (const made of ownModels(this.#measured)) {
+        if (made !== best) await deleteModel(this.#env, workspace, made);
       }
     });
   }
@@ -206,8 +203,10 @@ interface Times {
   original: { median_ms: number } | null;
 }
 
-function trialName(what: string, excluded: number): string {
-  return excluded === 0 ? what : `${what} but for ${excluded} node${excluded === 1 ? "" : "s"}`;
+function trialName(methods: readonly PlannedMethod[], candidate: Candidate): string {
+  const what = candidateName(methods, candidate);
+  const { length } = candidate.excluded;
+  return length === 0 ? what : `${what}, ${length} node${length === 1 ? "" : "s"} left out`;
 }
 
 function refusedBy(trial: MeasuredTrial, { detail }: Problem): MeasuredTrial {

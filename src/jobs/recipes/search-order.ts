@@ -15,9 +15,9 @@ export interface SearchGoalOptions extends Omit<EvaluationRequest, "metrics"> {
 
 /** A point of the trade-off curve, or what was refused. */
 export interface SearchTrial {
-  /** `original`, or the method: `weight_only bits=4 block_size=32`. */
+  /** `original`, or the method: `weight_only bits=4 block_size=32`; two of them: the second takes what the first leaves. */
   method: string;
-  /** Nodes that were left as they are. */
+  /** Nodes that the method left out. */
   excluded_nodes: number;
   /** Its job, with all its options; `null` for the original. */
   job_id: string | null;
@@ -42,7 +42,7 @@ export interface SearchReport {
   max_drop: number;
   /** Index into the trials; `null` where none is better than the original and meets the goal. */
   best: number | null;
-  /** Names of the nodes that the best one leaves as they are. */
+  /** Names of the nodes that the best one's method leaves out. */
   excluded_nodes: string[];
   evaluations: number;
   /** There were more ideas than measurements. */
@@ -50,9 +50,9 @@ export interface SearchReport {
   trials: SearchTrial[];
 }
 
-/** Steps at most: the original is measured, each candidate made and measured. */
+/** Steps at most: the original is measured, each candidate made by one method or two, and measured. */
 export function stepsOfSearch({ max_evaluations, minimize }: SearchGoalOptions): number {
-  return max_evaluations * (minimize === "latency" ? 3 : 2) - 1;
+  return max_evaluations * (minimize === "latency" ? 4 : 3) - 2;
 }
 
 /** Says how near the nearest candidate came. */

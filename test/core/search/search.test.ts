@@ -1,7 +1,8 @@
 /** @file The search's strategy: on sums that are known, and on real models run by ONNX Runtime. */
 import { describe, expect, it } from "vitest";
 import { grouped, groupCount, halves } from "../../../src/search/groups.ts";
-import { type Measure, search } from "../../../src/search/search.ts";
+import { search } from "../../../src/search/search.ts";
+import type { Measure } from "../../../src/search/trials.ts";
 import { onCurve, type SearchGoal, type SearchMethod } from "../../../src/search/trial.ts";
 
 const GOAL: SearchGoal = {
@@ -60,6 +61,43 @@ it("two nodes that each ruin it are both left out", async () => {
   };
   const found = await search(GOAL, [method("a")], measure);
   expect(found.trials[found.best ?? 0]?.candidate?.excluded).toEqual(["n2", "n9"]);
+});
+
+it("what one method leaves out another takes, where it is close enough on the whole", async () => {
+  const drops: Record<string, number> = { n3: 0.5, n7: 0.02 };
+  const measure: Measure = async (candidate) => {
+    const outcome = await additive(drops)(candidate);
+    if (candidate === null || !("bytes" in outcome)) return outcome;
+    if (candidate.method === 1) return { ...outcome, bytes: 1400, metric: 0.899 };
+    if (candidate.rest === undefined) return outcome;
+    const left = NODES.filter(({ name }) => candidate.excluded.includes(name));
+    const saved = left.reduce((sum, { bytes }) => sum + bytes / 2, 0);
+    return { ...outcome, bytes: outcome.bytes - saved, metric: outcome.metric - 0.001 };
+  };
+  const methods = [{ ...method("four"), rest: 1 }, method("eight", 1400)];
+  const found = await search(GOAL, methods, measure);
+  const best = found.trials[found.best ?? 0];
+  expect(best?.candidate).toEqual({ method: 0, excluded: ["n3", "n7"], rest: 1 });
+  // Nothing that leaves nodes as they are could be smaller: none is measured beyond each node alone.
+  const single = found.trials.filter(({ candidate }) => candidate && candidate.rest === undefined);
+  expect(single.map(({ candidate }) => candidate?.excluded.length)).toEqual([
+    0,
+    0,
+    ...NODES.map(() => NODES.length - 1),
+    1,
+  ]);
+  const strict = await search({ ...GOAL, maxDrop: 0.0005 }, methods, measure);
+  expect(strict.trials.every(({ candidate }) => candidate?.rest === undefined)).toBe(true);
+});
+
+it("few measurements are not shared: the method that promises most has them", async () => {
+  const measure: Measure = async (candidate) => {
+    const far: Record<string, number> = { n1: 0.2, n2: 0.2 };
+    return await additive(candidate?.method === 0 ? { n3: 0.02 } : far)(candidate);
+  };
+  const methods = [method("near", 1000), ...["a", "b", "c", "d"].map((what) => method(what))];
+  const found = await search({ ...GOAL, maxEvaluations: 20 }, methods, measure);
+  expect(found.trials[found.best ?? 0]?.candidate).toEqual({ method: 0, excluded: ["n3"] });
 });
 
 it("no more is measured than is allowed, whatever that is", async () => {

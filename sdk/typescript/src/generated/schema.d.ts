@@ -1872,9 +1872,12 @@ export interface components {
             trials: components["schemas"]["SearchTrial"][];
         };
         SearchTrial: {
-            /** @example weight_only bits=4 block_size=32 */
+            /**
+             * @description `…, then weight_only`: a second method took what the first one left out.
+             * @example weight_only bits=4 block_size=32
+             */
             method: string;
-            /** @description Left as they are. */
+            /** @description Left out by the method. */
             excluded_nodes: number;
             /** @description What made it, with all its options. */
             job_id: string | null;
