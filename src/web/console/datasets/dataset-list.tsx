@@ -14,8 +14,7 @@ import { useAction } from "../use-load.ts";
 export function DatasetList() {
   const hone = useHone();
   const [fields, setFields] = useState("");
-  const pages = usePages(async (cursor) => {
-    const query = cursor === undefined ? {} : { cursor };
+  const pages = usePages(async (query) => {
     return (await hone.api.GET("/v1/datasets", { params: { query } })).data;
   }, []);
   const sending = useAction(async ([file]: File[]) => {

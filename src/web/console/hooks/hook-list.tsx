@@ -2,13 +2,14 @@
 import { useState } from "preact/hooks";
 import type { Hook, NewHook } from "../../../../sdk/typescript/src/generated/schema.d.ts";
 import { when } from "../format.ts";
-import { ConfirmButton } from "../parts/buttons.tsx";
+import { deleteColumn } from "../parts/delete-column.tsx";
 import { Page } from "../parts/page.tsx";
 import { MoreButton, usePages } from "../parts/pager.tsx";
 import { Refused } from "../parts/problem.tsx";
 import { Secret } from "../parts/secret.tsx";
 import { Table } from "../parts/table.tsx";
 import { to } from "../router.ts";
+import { stepsText } from "../recipes/steps-text.ts";
 import { useHone } from "../session.ts";
 import { useAction } from "../use-load.ts";
 import { HookForm } from "./hook-form.tsx";
@@ -16,8 +17,7 @@ import { HookForm } from "./hook-form.tsx";
 export function HookList() {
   const hone = useHone();
   const [made, setMade] = useState<NewHook>();
-  const pages = usePages(async (cursor) => {
-    const query = cursor === undefined ? {} : { cursor };
+  const pages = usePages(async (query) => {
     return (await hone.api.GET("/v1/hooks", { params: { query } })).data;
   }, []);
   const removal = useAction(async (id: string) => {
@@ -52,18 +52,7 @@ export function HookList() {
           { title: "Recipe", cell: recipeText },
           { title: "Result to", cell: ({ deliver }) => deliver?.to },
           { title: "Since", cell: ({ created_at }) => when(created_at) },
-          {
-            title: "Delete",
-            quiet: true,
-            cell: ({ id }) => (
-              <ConfirmButton
-                label="Delete"
-                sure="Delete it, and its log"
-                onConfirm={() => removal.run(id)}
-                disabled={removal.busy}
-              />
-            ),
-          },
+          deleteColumn("Delete it, and its log", removal),
         ]}
       />
       <MoreButton pages={pages} />
@@ -88,5 +77,5 @@ export function filterText(filter: Hook["filter"]): string {
 }
 
 export function recipeText({ recipe, steps }: Pick<Hook, "recipe" | "steps">): string {
-  return recipe ?? (steps ?? []).map(({ op }) => op).join(" → ");
+  return recipe ?? stepsText(steps);
 }

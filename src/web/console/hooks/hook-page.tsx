@@ -45,8 +45,7 @@ function About({ hook }: { hook: Hook }) {
 function Contents({ hook }: { hook: Hook }) {
   const hone = useHone();
   const pages = usePages(
-    async (cursor) => {
-      const query = cursor === undefined ? {} : { cursor };
+    async (query) => {
       const params = { path: { id: hook.id }, query };
       return (await hone.api.GET("/v1/hooks/{id}/deliveries", { params })).data;
     },

@@ -8,23 +8,10 @@ import { Refused } from "../parts/problem.tsx";
 import { Table } from "../parts/table.tsx";
 import { go, to } from "../router.ts";
 import { useHone } from "../session.ts";
-import { jobTitle } from "./job-view.tsx";
+import { jobTitle, OPERATION_TITLES, STATE_WORDS } from "./job-view.tsx";
 import type { AnyJob } from "./use-job.ts";
 
 type Query = NonNullable<operations["listJobs"]["parameters"]["query"]>;
-
-const STATES = ["queued", "running", "succeeded", "failed", "canceled"];
-const OPERATIONS = [
-  "quantize",
-  "prune",
-  "simplify",
-  "train",
-  "optimize",
-  "benchmark",
-  "verify",
-  "evaluate",
-  "calibrate",
-];
 
 export function JobList({ query }: { query: URLSearchParams }) {
   const hone = useHone();
@@ -34,9 +21,9 @@ export function JobList({ query }: { query: URLSearchParams }) {
   };
   const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== ""));
   const pages = usePages(
-    async (cursor) => {
-      const asked = { ...given, ...(cursor === undefined ? {} : { cursor }) } as Query;
-      return (await hone.api.GET("/v1/jobs", { params: { query: asked } })).data;
+    async (page) => {
+      const query = { ...given, ...page } as Query;
+      return (await hone.api.GET("/v1/jobs", { params: { query } })).data;
     },
     [filter.state, filter.operation],
   );
@@ -51,13 +38,16 @@ export function JobList({ query }: { query: URLSearchParams }) {
           label="State"
           value={filter.state}
           onChange={choose("state")}
-          options={[["", "all"], ...STATES.map((name) => [name, name] as const)]}
+          options={[["", "all"], ...Object.keys(STATE_WORDS).map((name) => [name, name] as const)]}
         />
         <Choice
           label="Operation"
           value={filter.operation}
           onChange={choose("operation")}
-          options={[["", "all"], ...OPERATIONS.map((name) => [name, name] as const)]}
+          options={[
+            ["", "all"],
+            ...Object.keys(OPERATION_TITLES).map((name) => [name, name] as const),
+          ]}
         />
         <button type="button" onClick={pages.reload}>
           Refresh

@@ -36,7 +36,7 @@ export function JobView({ id, children }: { id: string; children?: ComponentChil
   );
 }
 
-const WORDS = {
+export const STATE_WORDS = {
   queued: "Waiting",
   running: "Running",
   succeeded: "Succeeded",
@@ -62,7 +62,7 @@ function Status({ job }: { job: AnyJob }) {
   return (
     <>
       <h2 ref={heading} tabIndex={-1} data-testid="state" class={`state ${state}`}>
-        {WORDS[state]}
+        {STATE_WORDS[state]}
         {over && seconds !== undefined && <span class="faint"> after {duration(seconds)}</span>}
       </h2>
       {!over && (
@@ -116,18 +116,20 @@ function Findings({ job }: { job: Exclude<AnyJob, CompressionJob> }) {
   }
 }
 
+export const OPERATION_TITLES = {
+  quantize: "Quantize",
+  prune: "Prune",
+  simplify: "Simplify",
+  train: "Train",
+  optimize: "Optimize",
+  benchmark: "Benchmark",
+  verify: "Verify",
+  evaluate: "Evaluate",
+  calibrate: "Calibrate",
+} as const satisfies Record<AnyJob["operation"], string>;
+
 export function jobTitle({ operation }: AnyJob): string {
-  return {
-    quantize: "Quantize",
-    prune: "Prune",
-    simplify: "Simplify",
-    train: "Train",
-    benchmark: "Benchmark",
-    verify: "Verify",
-    evaluate: "Evaluate",
-    calibrate: "Calibrate",
-    optimize: "Optimize",
-  }[operation];
+  return OPERATION_TITLES[operation];
 }
 
 export function ModelLink({ id }: { id: string }) {

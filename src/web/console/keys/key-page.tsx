@@ -29,8 +29,7 @@ export function KeyPage() {
   const [scopes, setScopes] = useState<string[]>([...SCOPES]);
   const [life, setLife] = useState("");
   const [secret, setSecret] = useState<string>();
-  const pages = usePages(async (cursor) => {
-    const query = cursor === undefined ? {} : { cursor };
+  const pages = usePages(async (query) => {
     return (await hone.api.GET("/v1/keys", { params: { query } })).data;
   }, []);
   const creation = useAction(async () => {

@@ -9,8 +9,7 @@ import { useHone } from "../session.ts";
 
 export function ModelList() {
   const hone = useHone();
-  const pages = usePages(async (cursor) => {
-    const query = cursor === undefined ? {} : { cursor };
+  const pages = usePages(async (query) => {
     return (await hone.api.GET("/v1/models", { params: { query } })).data;
   }, []);
   return (

@@ -16,18 +16,19 @@ export interface Pages<T> {
   reload: () => void;
 }
 
+/** @param load takes the query of a page: where it begins, unless it is the first */
 export function usePages<T>(
-  load: (cursor: string | undefined) => Promise<PageOf<T> | undefined>,
+  load: (query: { cursor?: string }) => Promise<PageOf<T> | undefined>,
   dependencies: readonly unknown[],
 ): Pages<T> {
   const [later, setLater] = useState<{ of: unknown; rows: T[]; cursor: string | null }>();
   const [problem, setProblem] = useState<Error>();
-  const { data, error, reload } = useLoad(async () => await load(undefined), dependencies);
+  const { data, error, reload } = useLoad(async () => await load({}), dependencies);
   const known = later && later.of === data ? later : undefined;
   const cursor = known ? known.cursor : (data?.next_cursor ?? null);
   const more = async () => {
     try {
-      const page = await load(cursor ?? undefined);
+      const page = await load(cursor === null ? {} : { cursor });
       const rows = [...(known?.rows ?? []), ...(page?.data ?? [])];
       setLater({ of: data, rows, cursor: page?.next_cursor ?? null });
     } catch (reason) {

@@ -5,7 +5,7 @@ import type {
   Recipe,
 } from "../../../../sdk/typescript/src/generated/schema.d.ts";
 import { when } from "../format.ts";
-import { ConfirmButton } from "../parts/buttons.tsx";
+import { deleteColumn } from "../parts/delete-column.tsx";
 import { TextArea, TextField } from "../parts/fields.tsx";
 import { indented, jsonOf } from "../parts/json.ts";
 import { Page } from "../parts/page.tsx";
@@ -15,6 +15,7 @@ import { RowForm } from "../parts/row-form.tsx";
 import { Table } from "../parts/table.tsx";
 import { useHone } from "../session.ts";
 import { useAction } from "../use-load.ts";
+import { stepsText } from "./steps-text.ts";
 
 type Steps = NonNullable<NewRecipeRequest["steps"]>;
 
@@ -29,8 +30,7 @@ export function RecipePage() {
   const [name, setName] = useState("");
   const [description, setDescription] = useState("");
   const [steps, setSteps] = useState(indented(EXAMPLE));
-  const pages = usePages(async (cursor) => {
-    const query = cursor === undefined ? {} : { cursor };
+  const pages = usePages(async (query) => {
     return (await hone.api.GET("/v1/recipes", { params: { query } })).data;
   }, []);
   const creation = useAction(async () => {
@@ -61,24 +61,10 @@ export function RecipePage() {
         empty={pages.loaded ? "None yet." : "Loading…"}
         columns={[
           { title: "Name", heads: true, cell: (recipe) => `${recipe.name}@${recipe.version}` },
-          {
-            title: "Steps",
-            cell: ({ steps }) => steps?.map(({ op }) => op).join(" → ") ?? "a search",
-          },
+          { title: "Steps", cell: (recipe) => stepsText(recipe.steps) },
           { title: "Description", cell: (recipe) => recipe.description },
           { title: "Since", cell: ({ created_at }) => when(created_at) },
-          {
-            title: "Delete",
-            quiet: true,
-            cell: ({ id }) => (
-              <ConfirmButton
-                label="Delete"
-                sure="Delete this version"
-                onConfirm={() => removal.run(id)}
-                disabled={removal.busy}
-              />
-            ),
-          },
+          deleteColumn("Delete this version", removal),
         ]}
       />
       <MoreButton pages={pages} />

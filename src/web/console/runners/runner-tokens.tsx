@@ -22,8 +22,7 @@ export function RunnerTokens() {
   const [name, setName] = useState("runner");
   const [life, setLife] = useState("3600");
   const [secret, setSecret] = useState<string>();
-  const pages = usePages(async (cursor) => {
-    const query = cursor === undefined ? {} : { cursor };
+  const pages = usePages(async (query) => {
     return (await hone.api.GET("/v1/runner-tokens", { params: { query } })).data;
   }, []);
   const creation = useAction(async () => {

@@ -1,9 +1,7 @@
 /** @file #/webhooks: where the workspace's events are sent; a new endpoint's secret is shown once. */
 import { useState } from "preact/hooks";
-import type {
-  NewWebhookEndpointRequest,
-  WebhookEndpoint,
-} from "../../../../sdk/typescript/src/generated/schema.d.ts";
+import type { WebhookEndpoint } from "../../../../sdk/typescript/src/generated/schema.d.ts";
+import { EVENT_TYPES, type EventType } from "../../../jobs/webhooks/event.ts";
 import { when } from "../format.ts";
 import { Checks } from "../parts/checks.tsx";
 import { TextField } from "../parts/fields.tsx";
@@ -17,32 +15,17 @@ import { to } from "../router.ts";
 import { useHone } from "../session.ts";
 import { useAction } from "../use-load.ts";
 
-type Events = NonNullable<NewWebhookEndpointRequest["events"]>;
-
-const EVENTS = [
-  "job.queued",
-  "job.running",
-  "job.progress",
-  "job.succeeded",
-  "job.failed",
-  "job.canceled",
-  "model.created",
-  "model.deleted",
-  "runner.lost",
-] as const satisfies Events;
-
 export function EndpointList() {
   const hone = useHone();
   const [url, setUrl] = useState("");
   const [description, setDescription] = useState("");
   const [events, setEvents] = useState<string[]>(["job.succeeded", "job.failed"]);
   const [secret, setSecret] = useState<string>();
-  const pages = usePages(async (cursor) => {
-    const query = cursor === undefined ? {} : { cursor };
+  const pages = usePages(async (query) => {
     return (await hone.api.GET("/v1/webhook-endpoints", { params: { query } })).data;
   }, []);
   const creation = useAction(async () => {
-    const body = { url, description, events: events as Events };
+    const body = { url, description, events: events as EventType[] };
     setSecret((await hone.api.POST("/v1/webhook-endpoints", { body })).data?.secret);
     pages.reload();
   });
@@ -61,7 +44,7 @@ export function EndpointList() {
           required
         />
         <TextField label="Description" value={description} onChange={setDescription} />
-        <Checks legend="Events" options={EVENTS} chosen={events} onChange={setEvents} />
+        <Checks legend="Events" options={EVENT_TYPES} chosen={events} onChange={setEvents} />
       </RowForm>
       <Secret secret={secret} what="the secret" />
       <Refused error={pages.error} />
