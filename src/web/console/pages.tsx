@@ -37,7 +37,8 @@ export function PageOf({ route: { segments, query } }: { route: Route }) {
   const [section = "compress", id, part] = segments;
   switch (section) {
     case "compress":
-      return id === undefined ? <SendModel /> : <CompressPage modelId={id} jobId={part} />;
+      if (id === undefined) return <SendModel />;
+      return <CompressPage modelId={id} jobId={part} query={query} />;
     case "models":
       if (id === undefined) return <ModelList />;
       return part === "graph" ? <GraphPage id={id} query={query} /> : <ModelPage id={id} />;

@@ -4,9 +4,9 @@ import { bytes, milliseconds, whole } from "../format.ts";
 import { Table } from "../parts/table.tsx";
 
 const PARTS = [
-  { field: "compute_ms", name: "compute" },
-  { field: "allreduce_ms", name: "allreduce" },
-  { field: "wait_ms", name: "wait for rows" },
+  { field: "compute_ms", name: "compute", means: "compute" },
+  { field: "allreduce_ms", name: "allreduce", means: "allreduce, with waiting for other ranks" },
+  { field: "wait_ms", name: "idle", means: "idle: no rows yet" },
 ] as const;
 
 export function Lanes({ ranks }: { ranks: readonly RankFigures[] }) {
@@ -16,12 +16,12 @@ export function Lanes({ ranks }: { ranks: readonly RankFigures[] }) {
   return (
     <>
       <p class="legend">
-        {PARTS.map(({ name }, index) => (
+        {PARTS.map(({ name, means }, index) => (
           <span key={name}>
             <svg width="12" height="12" aria-hidden="true">
               <rect class={`part p${index}`} width="12" height="12" />
             </svg>{" "}
-            {name}
+            {means}
           </span>
         ))}
       </p>

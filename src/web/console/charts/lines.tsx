@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { real, whole } from "../format.ts";
 import { Table } from "../parts/table.tsx";
-import { ticks } from "./scale.ts";
+import { Axes, frameOf, HEIGHT, rangeOf } from "./axes.tsx";
 import { useWidth } from "./use-width.ts";
 
 export interface Series {
@@ -11,8 +11,6 @@ export interface Series {
   points: readonly (readonly [x: number, y: number | null])[];
 }
 
-const HEIGHT = 240;
-const MARGIN = { top: 12, right: 12, bottom: 28, left: 52 };
 /** Rows of the table of figures. */
 const MAX_ROWS = 50;
 
@@ -36,12 +34,9 @@ export function Lines({
     (a, b) => a - b,
   );
   const ys = series.flatMap(({ points }) => points.flatMap(([, y]) => (y === null ? [] : [y])));
-  const [low, high] = bounds(ys, fromZero);
-  const [start, end] = [0, Math.max(xMax ?? 0, xs.at(-1) ?? 0, 1)];
-  const inner = Math.max(0, width - MARGIN.left - MARGIN.right);
-  const x = (value: number) => MARGIN.left + ((value - start) / (end - start)) * inner;
-  const y = (value: number) =>
-    HEIGHT - MARGIN.bottom - ((value - low) / (high - low)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
+  const end = Math.max(xMax ?? 0, xs.at(-1) ?? 0, 1);
+  const frame = frameOf(width, [0, end], rangeOf(ys, fromZero));
+  const { x, y } = frame;
   const read = at ?? xs.at(-1);
   return (
     <figure class="chart">
@@ -66,41 +61,12 @@ export function Lines({
             height={HEIGHT}
             role="img"
             aria-label={`${title}. ${series.map(summary).join(". ")}`}
-            onPointerMove={(event) => {
-              const value = start + ((event.offsetX - MARGIN.left) / inner) * (end - start);
-              setAt(nearest(xs, value));
-            }}
+            onPointerMove={(event) => setAt(nearest(xs, frame.xAt(event.offsetX)))}
             onPointerLeave={() => setAt(undefined)}
           >
-            {ticks(low, high, 4).map((value) => (
-              <g key={value}>
-                <line
-                  class="grid"
-                  x1={MARGIN.left}
-                  x2={width - MARGIN.right}
-                  y1={y(value)}
-                  y2={y(value)}
-                />
-                <text x={MARGIN.left - 8} y={y(value) + 4} text-anchor="end">
-                  {real(value)}
-                </text>
-              </g>
-            ))}
-            {ticks(start, end, width > 500 ? 8 : 4)
-              .filter(Number.isInteger)
-              .map((value) => (
-                <text key={value} x={x(value)} y={HEIGHT - 8} text-anchor="middle">
-                  {real(value)}
-                </text>
-              ))}
+            <Axes frame={frame} xText={real} yText={real} wholeX />
             {read !== undefined && (
-              <line
-                class="cursor"
-                x1={x(read)}
-                x2={x(read)}
-                y1={MARGIN.top}
-                y2={HEIGHT - MARGIN.bottom}
-              />
+              <line class="cursor" x1={x(read)} x2={x(read)} y1={frame.top} y2={frame.bottom} />
             )}
             {series.map(({ name, points }, index) => (
               <g key={name} class={`series s${index}`}>
@@ -139,15 +105,6 @@ export function Lines({
       </details>
     </figure>
   );
-}
-
-function bounds(values: readonly number[], fromZero: boolean): [number, number] {
-  if (values.length === 0) return [0, 1];
-  const low = fromZero ? Math.min(0, ...values) : Math.min(...values);
-  const high = Math.max(...values);
-  if (high === low) return [low - 0.5, high + 0.5];
-  const room = (high - low) * 0.04;
-  return [low < 0 || !fromZero ? low - room : low, high + room];
 }
 
 /** A gap where there is no figure. */

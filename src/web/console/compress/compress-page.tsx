@@ -4,6 +4,7 @@ import type { Model } from "../../../../sdk/typescript/src/index.ts";
 import { JobView } from "../jobs/job-view.tsx";
 import { ModelSummary } from "../models/model-summary.tsx";
 import { FileDrop } from "../parts/file-drop.tsx";
+import type { Texts } from "../parts/option-fields.tsx";
 import { Page } from "../parts/page.tsx";
 import { Refused } from "../parts/problem.tsx";
 import { Progress } from "../parts/progress.tsx";
@@ -63,7 +64,16 @@ export function SendModel() {
   );
 }
 
-export function CompressPage({ modelId, jobId }: { modelId: string; jobId: string | undefined }) {
+/** @param query what the form holds at first, by option */
+export function CompressPage({
+  modelId,
+  jobId,
+  query,
+}: {
+  modelId: string;
+  jobId: string | undefined;
+  query: URLSearchParams;
+}) {
   const hone = useHone();
   const { data: model, error } = useLoad(async () => await hone.models.get(modelId), [modelId]);
   return (
@@ -72,7 +82,7 @@ export function CompressPage({ modelId, jobId }: { modelId: string; jobId: strin
       kicker={<a href={to(["compress"])}>Another model</a>}
     >
       <Refused error={error} />
-      {model && jobId === undefined && <Choose model={model} />}
+      {model && jobId === undefined && <Choose model={model} given={Object.fromEntries(query)} />}
       {model && jobId !== undefined && (
         <JobView id={jobId}>
           <h2>Try something else</h2>
@@ -83,9 +93,9 @@ export function CompressPage({ modelId, jobId }: { modelId: string; jobId: strin
   );
 }
 
-function Choose({ model }: { model: Model }) {
+function Choose({ model, given = {} }: { model: Model; given?: Texts }) {
   return (
-    <MethodForm model={model}>
+    <MethodForm model={model} given={given}>
       <h2>What is in it</h2>
       <p>
         <a href={to(["models", model.id, "graph"])}>Look at the graph</a>

@@ -50,6 +50,16 @@ export const METHOD_OPTIONS = {
     global_unstructured: PRUNED,
     n_m: [...PRUNED, "pattern"],
   },
+  // It has no methods.
+  simplify: {
+    "": [
+      "input_shapes",
+      "passes",
+      "skip_passes",
+      "fold_constants_limit",
+      "fuse_batch_normalization",
+    ],
+  },
 } as const satisfies Record<string, Record<string, readonly string[]>>;
 
 export const BOUNDS = ["min_sqnr_db", "min_cosine", "verify"];
@@ -59,8 +69,10 @@ export const FIRST = [
   "bits",
   "block_size",
   ...ROWS,
+  "calibrate_method",
   "amount",
   "pattern",
+  "input_shapes",
   "min_sqnr_db",
   "min_cosine",
 ];

@@ -1,7 +1,7 @@
 /** @file What a compression did: before and after, each output, what `auto` tried, each weight. */
 import type { Report } from "../../../../sdk/typescript/src/index.ts";
 import { Bars } from "../charts/bars.tsx";
-import { bytes, count, decibels, real, shape } from "../format.ts";
+import { bytes, count, decibels, real, shape, whole } from "../format.ts";
 import { Table } from "../parts/table.tsx";
 
 export function ReportView({ report }: { report: Report }) {
@@ -39,6 +39,7 @@ export function ReportView({ report }: { report: Report }) {
         />
       )}
       {tried.length > 0 && <Tried tried={tried} />}
+      {report.simplification && <Simplification simplification={report.simplification} />}
       {changed.length > 0 && <Weights changed={changed} />}
       {kept.length > 0 && (
         <details>
@@ -70,8 +71,8 @@ function BeforeAfter({ report }: { report: Report }) {
   const { bytes_before, bytes_after, ratio, method, verification, simplification } = report;
   const nodes = simplification && {
     what: "Nodes",
-    before: String(simplification.nodes_before),
-    after: String(simplification.nodes_after),
+    before: whole(simplification.nodes_before),
+    after: whole(simplification.nodes_after),
   };
   const rows = [
     ...(nodes ? [nodes] : []),
@@ -135,8 +136,41 @@ function Tried({ tried }: Pick<Report, "tried">) {
   );
 }
 
-/** Least faithful first; weights whose noise is not known come last. */
+function Simplification({
+  simplification: { op_types, passes },
+}: {
+  simplification: NonNullable<Report["simplification"]>;
+}) {
+  return (
+    <div class="halves">
+      <Table
+        caption="Nodes by op type"
+        rows={op_types.filter(({ before, after }) => before !== after)}
+        rowKey={({ op_type }) => op_type}
+        empty="All stayed."
+        columns={[
+          { title: "Op type", heads: true, cell: ({ op_type }) => op_type },
+          { title: "Before", number: true, cell: ({ before }) => whole(before) },
+          { title: "After", number: true, cell: ({ after }) => <strong>{whole(after)}</strong> },
+        ]}
+      />
+      <Table
+        caption="What each pass changed"
+        rows={passes.filter(({ changes }) => changes > 0)}
+        rowKey={({ name }) => name}
+        empty="Nothing."
+        columns={[
+          { title: "Pass", heads: true, cell: ({ name }) => <code>{name}</code> },
+          { title: "Changes", number: true, cell: ({ changes }) => whole(changes) },
+        ]}
+      />
+    </div>
+  );
+}
+
+/** Least faithful first; weights whose noise is not known come last. Where none is, there is nothing to draw. */
 function Weights({ changed }: Pick<Report, "changed">) {
+  if (changed.every(({ sqnr_db }) => sqnr_db === null)) return <Rewritten changed={changed} />;
   const sorted = [...changed].sort(
     (a, b) => (a.sqnr_db ?? Infinity) - (b.sqnr_db ?? Infinity) || b.bytes_before - a.bytes_before,
   );
@@ -146,13 +180,34 @@ function Weights({ changed }: Pick<Report, "changed">) {
       label="Weight"
       unit="SQNR"
       tone="good"
-      bars={sorted.map(({ name, node, from, to, bytes_before, bytes_after, sqnr_db }, index) => ({
-        key: `${index} ${name}`,
-        label: <code title={node}>{name}</code>,
-        value: sqnr_db === null ? null : Math.max(0, sqnr_db),
-        text: decibels(sqnr_db),
-        note: `${from} → ${to}, ${bytes(bytes_before)} → ${bytes(bytes_after)}`,
+      bars={sorted.map((change, index) => ({
+        key: `${index} ${change.name}`,
+        label: <code title={change.node}>{change.name}</code>,
+        value: change.sqnr_db === null ? null : Math.max(0, change.sqnr_db),
+        text: decibels(change.sqnr_db),
+        note: kindText(change),
       }))}
     />
   );
 }
+
+function Rewritten({ changed }: Pick<Report, "changed">) {
+  return (
+    <details>
+      <summary>{count(changed.length, "weight")} changed</summary>
+      <Table
+        caption="Weights that changed"
+        hidden
+        rows={changed}
+        rowKey={({ name }, index) => `${index} ${name}`}
+        columns={[
+          { title: "Weight", heads: true, cell: ({ name }) => <code>{name}</code> },
+          { title: "Kind", cell: kindText },
+        ]}
+      />
+    </details>
+  );
+}
+
+const kindText = ({ from, to, bytes_before, bytes_after }: Report["changed"][number]) =>
+  `${from} → ${to}, ${bytes(bytes_before)} → ${bytes(bytes_after)}`;

@@ -1,4 +1,4 @@
-/** @file How fast a model is, how close to its original, or how good on a dataset, where it ran. */
+/** @file How fast a model is, how close to its original, how good on a dataset, or which values are in it; and where it ran. */
 import type { MeasurementJob } from "../../../../sdk/typescript/src/generated/schema.d.ts";
 import { Bars } from "../charts/bars.tsx";
 import { decibels, milliseconds, real } from "../format.ts";

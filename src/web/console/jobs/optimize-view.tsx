@@ -1,15 +1,18 @@
-/** @file A recipe: how far each of its steps is, what each of them made, and what a search tried. */
+/** @file A recipe: how far each of its steps is, and what each of them made. */
 import type {
   OptimizeJob,
   RecipeStepResult,
   SearchReport,
-  SearchTrial,
 } from "../../../../sdk/typescript/src/generated/schema.d.ts";
 import { bytes, decibels, milliseconds, real, when } from "../format.ts";
 import { Table } from "../parts/table.tsx";
 import { to } from "../router.ts";
+import { SearchResult } from "./search-result.tsx";
 
-export function OptimizeView({ job: { progress, result } }: { job: OptimizeJob }) {
+export function OptimizeView({ job: { progress, result, error } }: { job: OptimizeJob }) {
+  // A search that found nothing good enough still says what it tried.
+  const refused = error?.report as { search?: SearchReport } | undefined;
+  const search = result?.search ?? refused?.search;
   // A search has more steps than results: each is found by its job.
   const rows = progress.steps.map((step) => ({
     step,
@@ -55,7 +58,7 @@ export function OptimizeView({ job: { progress, result } }: { job: OptimizeJob }
           { title: "Found", cell: (row) => row.result && found(row.result) },
         ]}
       />
-      {result?.search && <Search search={result.search} />}
+      {search && <SearchResult search={search} />}
       {result?.links && (
         <section>
           <h2>Addresses that need no key</h2>
@@ -83,44 +86,4 @@ function found({ measured }: RecipeStepResult): string {
   }
   if ("outputs" in measured) return `SQNR ${decibels(measured.min_sqnr_db)}`;
   return "";
-}
-
-function Search({ search }: { search: SearchReport }) {
-  const { metric, minimize, max_drop, trials, best, evaluations } = search;
-  return (
-    <Table<SearchTrial>
-      caption={`What was tried: the smallest ${minimize} within a drop of ${real(max_drop)} in ${metric}, by ${evaluations} evaluations`}
-      rows={trials}
-      rowKey={(_, index) => index}
-      columns={[
-        {
-          title: "Tried",
-          heads: true,
-          cell: (trial) => (
-            <>
-              {trial.method}
-              {trial.excluded_nodes > 0 && `, ${trial.excluded_nodes} nodes left`}
-              {best !== null && trial === trials[best] && <strong> · best</strong>}
-            </>
-          ),
-        },
-        { title: metric, number: true, cell: (trial) => real(trial.metric) },
-        { title: "Drop", number: true, cell: ({ drop }) => real(drop) },
-        { title: "Size", number: true, cell: (trial) => trial.bytes && bytes(trial.bytes) },
-        {
-          title: "Latency",
-          number: true,
-          cell: ({ latency_ms }) => (latency_ms === null ? "–" : milliseconds(latency_ms)),
-        },
-        {
-          title: "On the curve",
-          cell: ({ on_curve, refusal }) => refusal ?? (on_curve ? "yes" : "no"),
-        },
-        {
-          title: "Model",
-          cell: ({ model_id: id }) => id && <a href={to(["models", id])}>{id}</a>,
-        },
-      ]}
-    />
-  );
 }

@@ -1,5 +1,6 @@
-/** @file What can be done with the model that a job made. */
+/** @file What can be done with what a job made: a model, or ranges to quantize one by. */
 import { DownloadButton } from "../parts/buttons.tsx";
+import { QuantizeByIt } from "../models/calibrate.tsx";
 import { Refused } from "../parts/problem.tsx";
 import { to } from "../router.ts";
 import { useHone } from "../session.ts";
@@ -8,7 +9,9 @@ import type { AnyJob } from "./use-job.ts";
 
 export function ResultActions({ job }: { job: AnyJob }) {
   const { operation, result } = job;
-  if (!result || !("model_id" in result)) return null;
+  if (!result) return null;
+  if (operation === "calibrate") return <QuantizeByIt job={job} />;
+  if (!("model_id" in result)) return null;
   return <Actions id={result.model_id} trained={operation === "train"} />;
 }
 

@@ -1,33 +1,28 @@
 /** @file Timing a model, and comparing it with its original, on whatever is connected. */
 import { useState } from "preact/hooks";
-import type { Job, Model } from "../../../../sdk/typescript/src/index.ts";
+import type { BenchmarkRequest } from "../../../../sdk/typescript/src/generated/schema.d.ts";
+import type { Model } from "../../../../sdk/typescript/src/index.ts";
 import { Refused } from "../parts/problem.tsx";
 import { Choice } from "../parts/fields.tsx";
 import { go } from "../router.ts";
 import { useHone } from "../session.ts";
 import { useAction } from "../use-load.ts";
 
-const BACKENDS = ["cuda", "webgpu", "cpu", "wasm"] as const;
+type Request = Pick<BenchmarkRequest, "backend">;
 
-export function Measure({ model }: { model: Model }) {
+/** @param backends as the service names them */
+export function Measure({ model, backends }: { model: Model; backends: readonly string[] }) {
   const hone = useHone();
   const [backend, setBackend] = useState("");
-  const params = { path: { id: model.id } };
-  const place = backend === "" ? {} : { backend: backend as (typeof BACKENDS)[number] };
+  const place = backend === "" ? {} : ({ backend } as Request);
   const parent = model.lineage?.parent;
   const { run, busy, error } = useAction(async (kind: "benchmark" | "verify") => {
     const original = parent === undefined ? {} : { original: parent };
-    const { data } =
+    const { id } =
       kind === "benchmark"
-        ? await hone.api.POST("/v1/models/{id}/benchmark", {
-            params,
-            body: { ...place, ...original },
-          })
-        : await hone.api.POST("/v1/models/{id}/verify", {
-            params,
-            body: { ...place, original: parent ?? "" },
-          });
-    go(["jobs", (data as Job).id]);
+        ? await hone.models.benchmark(model.id, { ...place, ...original })
+        : await hone.models.verify(model.id, { ...place, original: parent ?? "" });
+    go(["jobs", id]);
   });
   return (
     <section>
@@ -42,7 +37,7 @@ export function Measure({ model }: { model: Model }) {
           label="Backend"
           value={backend}
           onChange={setBackend}
-          options={[["", "any"], ...BACKENDS.map((name) => [name, name] as const)]}
+          options={[["", "any"], ...backends.map((name) => [name, name] as const)]}
         />
         <button type="button" disabled={busy} onClick={() => run("benchmark")}>
           Benchmark

@@ -2,27 +2,50 @@
 import type { Model } from "../../../../sdk/typescript/src/index.ts";
 import { when } from "../format.ts";
 import { ConfirmButton, DownloadButton } from "../parts/buttons.tsx";
+import { available } from "../parts/option-field.tsx";
 import { Page } from "../parts/page.tsx";
 import { Refused } from "../parts/problem.tsx";
+import { optionsOf, type Schema } from "../parts/schema.ts";
 import { go, to } from "../router.ts";
 import { useHone } from "../session.ts";
 import { useAction, useLoad } from "../use-load.ts";
+import { Calibrate } from "./calibrate.tsx";
 import { Measure } from "./measure.tsx";
 import { Optimize } from "./optimize.tsx";
 import { ModelSummary } from "./model-summary.tsx";
+import { Search } from "./search.tsx";
 
 export function ModelPage({ id }: { id: string }) {
   const hone = useHone();
-  const { data: model, error } = useLoad(async () => await hone.models.get(id), [id]);
+  // The forms' fields come with the model: what comes later pushes down what is below.
+  const { data, error } = useLoad(async () => {
+    const [model, calibration, goal, benchmark] = await Promise.all([
+      hone.models.get(id),
+      optionsOf("CalibrateRequest"),
+      optionsOf("SearchGoal"),
+      optionsOf("BenchmarkRequest"),
+    ]);
+    return { model, calibration, goal, backends: available(benchmark["backend"] ?? {}) };
+  }, [id]);
   return (
-    <Page title={model?.name ?? id} kicker={<a href={to(["models"])}>Models</a>}>
+    <Page title={data?.model.name ?? id} kicker={<a href={to(["models"])}>Models</a>}>
       <Refused error={error} />
-      {model && <Contents model={model} />}
+      {data && <Contents {...data} />}
     </Page>
   );
 }
 
-function Contents({ model }: { model: Model }) {
+function Contents({
+  model,
+  calibration,
+  goal,
+  backends,
+}: {
+  model: Model;
+  backends: string[];
+  calibration: Record<string, Schema>;
+  goal: Record<string, Schema>;
+}) {
   const hone = useHone();
   const { id, lineage } = model;
   const removal = useAction(async () => {
@@ -65,7 +88,9 @@ function Contents({ model }: { model: Model }) {
       )}
       <ModelSummary model={model} />
       <Optimize model={model} />
-      <Measure model={model} />
+      <Search model={model} schemas={goal} />
+      <Measure model={model} backends={backends} />
+      <Calibrate model={model} schemas={calibration} />
     </>
   );
 }

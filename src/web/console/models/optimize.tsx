@@ -11,9 +11,8 @@ export function Optimize({ model: { id } }: { model: Model }) {
   const hone = useHone();
   const [recipe, setRecipe] = useState("");
   const order = useAction(async () => {
-    const params = { path: { id } };
-    const { data } = await hone.api.POST("/v1/models/{id}/optimize", { params, body: { recipe } });
-    if (data && "id" in data) go(["jobs", data.id]);
+    const job = await hone.models.optimize(id, { recipe });
+    go(["jobs", job.id]);
   });
   return (
     <section>

@@ -121,8 +121,9 @@ export function TextArea({
   onChange,
   hint,
   placeholder,
+  required = false,
   rows = 2,
-}: FieldProps & { placeholder?: string | undefined; rows?: number }) {
+}: FieldProps & { placeholder?: string | undefined; required?: boolean; rows?: number }) {
   const id = useId();
   return (
     <div class="field">
@@ -132,6 +133,7 @@ export function TextArea({
         rows={rows}
         spellcheck={false}
         value={value}
+        required={required}
         placeholder={placeholder}
         aria-describedby={hint ? `${id}-hint` : undefined}
         onInput={({ currentTarget }) => onChange(currentTarget.value)}
@@ -141,7 +143,8 @@ export function TextArea({
   );
 }
 
-function Hint({ id, hint }: { id: string; hint: ComponentChildren }) {
+/** Belongs to what is described by `{id}-hint`. */
+export function Hint({ id, hint }: { id: string; hint: ComponentChildren }) {
   return hint ? (
     <small id={`${id}-hint`} class="faint">
       {hint}

@@ -5,6 +5,7 @@ import {
   type Problem,
 } from "../../../../sdk/typescript/src/index.ts";
 import { useSession } from "../session.ts";
+import { described } from "./described.tsx";
 
 export function Refused({ error }: { error: Error | undefined }) {
   if (!error) return null;
@@ -42,7 +43,7 @@ function ProblemText({ problem }: { problem: Partial<Problem> }) {
           ))}
         </ul>
       )}
-      {hint && <p>{hint}</p>}
+      {hint && <p>{described(hint)}</p>}
       {code && (
         <p class="faint">
           <code>{code}</code>

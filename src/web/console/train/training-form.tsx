@@ -2,14 +2,14 @@
 import { useState } from "preact/hooks";
 import type { Job } from "../../../../sdk/typescript/src/index.ts";
 import { bytes, count } from "../format.ts";
+import { CardForm } from "../parts/card-form.tsx";
 import { Choice } from "../parts/fields.tsx";
-import { OptionField } from "../parts/option-field.tsx";
-import { Refused } from "../parts/problem.tsx";
+import { OptionFields, type Texts } from "../parts/option-fields.tsx";
 import { go, to } from "../router.ts";
 import { useHone } from "../session.ts";
 import { useAction } from "../use-load.ts";
 import type { Choices } from "./train-page.tsx";
-import { FIELDS, trainingRequest } from "./training-request.ts";
+import { fieldsOf, FIRST, trainingRequest } from "./training-request.ts";
 
 export function TrainingForm({
   choices: { models, datasets, schemas },
@@ -23,41 +23,21 @@ export function TrainingForm({
   resume?: { job: string; step: number } | undefined;
 }) {
   const hone = useHone();
-  const [texts, setTexts] = useState<Record<string, string>>({
+  const options = fieldsOf(schemas);
+  const [texts, setTexts] = useState<Texts>({
     model: model ?? (resume ? "" : (models[0]?.id ?? "")),
     dataset: dataset ?? (resume ? "" : (datasets[0]?.id ?? "")),
   });
   const set = (name: string) => (value: string) => setTexts({ ...texts, [name]: value });
   const start = useAction(async () => {
-    const body = trainingRequest(schemas, texts, resume);
+    const body = trainingRequest(options, texts, resume);
     const { data } = await hone.api.POST("/v1/training-jobs", { body });
     go(["jobs", (data as Job).id]);
   });
   const same = resume ? ([["", "that job's"]] as const) : [];
-  const group = (unfolded: boolean) =>
-    FIELDS.filter(({ first = false }) => first === unfolded).flatMap((field) => {
-      const schema = field.schema(schemas);
-      return schema
-        ? [
-            <OptionField
-              key={field.label}
-              name={field.label}
-              schema={schema}
-              value={texts[field.label] ?? ""}
-              onChange={set(field.label)}
-            />,
-          ]
-        : [];
-    });
   const missing = !resume && (models.length === 0 || datasets.length === 0);
   return (
-    <form
-      class="card"
-      onSubmit={(event) => {
-        event.preventDefault();
-        start.run();
-      }}
-    >
+    <CardForm send="Train" action={start} disabled={missing}>
       {resume && (
         <p>
           It goes on from step {resume.step} of <a href={to(["jobs", resume.job])}>{resume.job}</a>;
@@ -104,17 +84,13 @@ export function TrainingForm({
           ]}
         />
       </div>
-      <div class="fields">{group(true)}</div>
-      <details>
-        <summary>More options</summary>
-        <div class="fields">{group(false)}</div>
-      </details>
-      <p>
-        <button class="primary" type="submit" disabled={start.busy || missing}>
-          Train
-        </button>
-      </p>
-      <Refused error={start.error} />
-    </form>
+      <OptionFields
+        schemas={options}
+        names={Object.keys(options)}
+        first={FIRST}
+        texts={texts}
+        onChange={setTexts}
+      />
+    </CardForm>
   );
 }

@@ -1,20 +1,12 @@
 /** @file The form's texts as the API's request: options of optimizer, schedule and others lie one level down. */
 import type { TrainingRequest } from "../../../../sdk/typescript/src/generated/schema.d.ts";
-import { optionValue } from "../parts/option-field.tsx";
+import { optionValues, type Texts } from "../parts/option-fields.tsx";
 import type { Schema } from "../parts/schema.ts";
 
-type Schemas = Record<string, Schema>;
+type Schemas = Readonly<Record<string, Schema>>;
 
-interface Field {
-  /** As the request has it, with dots. */
-  label: string;
-  /** Seen at once; the others unfold. */
-  first?: boolean;
-  schema: (schemas: Schemas) => Schema | undefined;
-}
-
-/** In the order of the form; an option that the service adds comes at the end by itself. */
-const FIRST = [
+/** As the request has them, with dots. Seen at once; the others unfold. */
+export const FIRST = [
   "loss",
   "optimizer.type",
   "optimizer.lr",
@@ -37,6 +29,7 @@ const LATER = [
   "schedule.warmup_steps",
   "allreduce.algorithm",
   "allreduce.compression",
+  "runners.compression",
   "max_staleness",
   "local_steps",
   "outer_lr",
@@ -54,22 +47,26 @@ const LATER = [
   "batch_normalization",
 ];
 
-export const FIELDS: readonly Field[] = [
-  ...FIRST.map((label) => ({ label, first: true })),
-  ...LATER.map((label) => ({ label })),
-].map((field) => ({ ...field, schema: (schemas) => schemaOf(schemas, field.label) }));
+/** The options of the form, in its order, by label: those that the service has. */
+export function fieldsOf(schemas: Schemas): Record<string, Schema> {
+  return Object.fromEntries(
+    [...FIRST, ...LATER].flatMap((label) => {
+      const schema = schemaOf(schemas, label);
+      return schema ? [[label, schema] as const] : [];
+    }),
+  );
+}
 
-/** The form's texts by label, as a request; what is empty is left to the service. */
+/** The form's texts by label, as a request; what is empty is left to the service. @param fields by label */
 export function trainingRequest(
-  schemas: Schemas,
-  texts: Readonly<Record<string, string>>,
+  fields: Schemas,
+  texts: Texts,
   resume: { job: string; step: number } | undefined,
 ): TrainingRequest {
   const body: Record<string, unknown> = {};
   for (const name of ["model", "dataset"]) if (texts[name]) body[name] = texts[name];
-  for (const { label } of FIELDS) {
-    const value = optionValue(schemaOf(schemas, label) ?? {}, texts[label] ?? "");
-    if (value === undefined) continue;
+  const values = optionValues(fields, Object.keys(fields), texts);
+  for (const [label, value] of Object.entries(values)) {
     const [name = "", member] = label.split(".");
     if (member === undefined) body[name] = value;
     else body[name] = { ...(body[name] as object | undefined), [member]: value };
