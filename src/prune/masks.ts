@@ -10,7 +10,7 @@ import { elementMask, type Mask } from "./mask.ts";
 import { groupMask } from "./n-m.ts";
 import type { PruneAmount, PruneSettings } from "./options.ts";
 import { pruningChunks } from "./pruning-chunks.ts";
-import { sampleIndices, SelectionSampler, Xoshiro128 } from "./random.ts";
+import { sampleMarks, SelectionSampler, Xoshiro128 } from "./random.ts";
 import { leastSlices, sliceNorms } from "./slice-norms.ts";
 import { SharedTies } from "./shared-ties.ts";
 import { sliceMask, sliceView } from "./slices.ts";
@@ -100,18 +100,18 @@ async function structured(
   const view = sliceView(tensor.dims, axis);
   const pruned = amountCount(amount, view.slices, name);
   if (pruned === 0) return NOTHING;
-  let slices: number[];
+  let keep: Int32Array;
   if (method === "random_structured") {
     if (!(await holdsFinite(tensor, arena))) return NOT_FINITE;
-    slices = sampleIndices(Xoshiro128.of(seed, name), view.slices, pruned);
+    keep = sampleMarks(Xoshiro128.of(seed, name), view.slices, pruned);
   } else {
     const norms = await sliceNorms(tensor, view, order, arena);
     if (!norms) return NOT_FINITE;
-    slices = leastSlices(norms, pruned);
+    keep = leastSlices(norms, pruned);
   }
   const norm = method === "ln_structured" ? ` n=${order}` : "";
   return {
-    mask: sliceMask(view, slices),
+    mask: sliceMask(view, keep),
     method: `${method}${norm} dim=${dim} ${amountLabel(amount, view.slices)}`,
     pruned: (view.elements / view.slices) * pruned,
   };

@@ -109,9 +109,12 @@ export class SelectionSampler {
   }
 }
 
-/** `count` of the indices 0 … `total` - 1, ascending. */
-export function sampleIndices(random: Xoshiro128, total: number, count: number): number[] {
-  const marks = new Int32Array(total).fill(1);
+/**
+ * Picks `count` of `total`.
+ * @returns by index, 0 where it is picked and -1 where not
+ */
+export function sampleMarks(random: Xoshiro128, total: number, count: number): Int32Array {
+  const marks = new Int32Array(total).fill(-1);
   new SelectionSampler(random, total, count).zero(marks);
-  return [...marks.keys()].filter((index) => marks[index] === 0);
+  return marks;
 }

@@ -117,12 +117,50 @@ export async function sliceNorms(
     });
   });
   arena.release(mark);
-  return finite ? Float32Array.from(totals, norm.finish) : undefined;
+  if (!finite) return undefined;
+  const norms = new Float32Array(view.slices);
+  totals.forEach((total, slice) => (norms[slice] = norm.finish(total)));
+  return norms;
 }
 
-/** The `count` slices with the least norm, of equal ones the first. */
-export function leastSlices(norms: Float32Array, count: number): number[] {
-  return [...norms.keys()]
-    .sort((a, b) => (norms[a] ?? 0) - (norms[b] ?? 0) || a - b)
-    .slice(0, count);
+const LOW_BITS = 16;
+const LOW_MASK = 0xffff;
+
+/**
+ * The `count` slices with the least norm, of equal ones the first. Norms are not negative, so their bits are in their
+ * order, and counts of the upper and then of the lower half find the largest norm that goes: no sorting, since a weight
+ * can have millions of slices.
+ * @returns by slice, 0 where it is one of them and -1 where not
+ */
+export function leastSlices(norms: Float32Array, count: number): Int32Array {
+  const keep = new Int32Array(norms.length).fill(-1);
+  if (count === 0) return keep;
+  const bits = new Uint32Array(norms.buffer, norms.byteOffset, norms.length);
+  const upper = ranked(bits, count, (value) => value >>> LOW_BITS);
+  const lower = ranked(bits, count - upper.below, (value) =>
+    value >>> LOW_BITS === upper.digit ? value & LOW_MASK : undefined,
+  );
+  const largest = upper.digit * (LOW_MASK + 1) + lower.digit;
+  let ties = count - upper.below - lower.below;
+  bits.forEach((value, slice) => {
+    if (value < largest || (value === largest && ties-- > 0)) keep[slice] = 0;
+  });
+  return keep;
+}
+
+/** The digit at a rank (from 1) of those that are given, and how many are less. */
+function ranked(
+  bits: Uint32Array,
+  rank: number,
+  digitOf: (value: number) => number | undefined,
+): { digit: number; below: number } {
+  const counts = new Uint32Array(LOW_MASK + 1);
+  for (const value of bits) {
+    const digit = digitOf(value);
+    if (digit !== undefined) counts[digit] = (counts[digit] ?? 0) + 1;
+  }
+  let below = 0;
+  let digit = 0;
+  for (; below + (counts[digit] ?? 0) < rank; digit++) below += counts[digit] ?? 0;
+  return { digit, below };
 }

@@ -39,10 +39,11 @@ export function forEachRun(
   }
 }
 
-/** Zeroes whole slices. */
-export function sliceMask(view: SliceView, pruned: readonly number[]): Mask {
-  const keep = new Int32Array(view.slices).fill(-1);
-  for (const slice of pruned) keep[slice] = 0;
+/**
+ * Zeroes whole slices.
+ * @param keep by slice, 0 where it goes and -1 where it stays
+ */
+export function sliceMask(view: SliceView, keep: Int32Array): Mask {
   return elementMask(view.elements, (arena: Arena) => {
     let first = 0;
     return (pointer, count) => {
