@@ -1,6 +1,7 @@
 /** @file Graphs, nodes, attributes, tensors and types as protobuf messages. */
 import { DataType } from "./data-type.ts";
 import { Encoder } from "./encoder.ts";
+import { encodeFloats, encodeInts } from "./encode-list.ts";
 import type {
   Attribute,
   Dimension,
@@ -87,12 +88,11 @@ export function encodeAttribute(attribute: Attribute, place: PlaceData): Encoder
     case "graph":
       out.message(6, encodeGraph(attribute.value, place));
       break;
-    // onnx.proto declares these two unpacked, and its C++ readers accept both.
     case "floats":
-      for (const value of attribute.value) out.float(7, value);
+      encodeFloats(out, 7, attribute.value);
       break;
     case "ints":
-      for (const value of attribute.value) out.int(8, value);
+      encodeInts(out, 8, attribute.value);
       break;
     case "strings":
       for (const value of attribute.value) out.bytes(9, value);

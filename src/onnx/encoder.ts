@@ -6,9 +6,11 @@
 import type { ByteSink } from "./source.ts";
 import { BytesData, type TensorData } from "./tensor-data.ts";
 
-/** In-memory data up to this size is copied in between the bytes; longer stays a piece of its own. */
+/** Bytes up to this size are copied in between the others; longer ones stay a piece of their own, where they are. */
 const COPY_BYTES = 16 << 10;
 const FIRST_BUFFER_BYTES = 64;
+/** A buffer that holds this much grows no more: the next one begins. */
+const FULL_BUFFER_BYTES = 64 << 10;
 /** Text up to this length is encoded here, which is faster than TextEncoder for the short names of a model. */
 const SHORT_TEXT = 64;
 const utf8 = new TextEncoder();
@@ -22,13 +24,15 @@ function isShortAscii(text: string): boolean {
 export class Encoder {
   readonly #pieces: (Uint8Array | TensorData)[] = [];
   #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
+  /** What is in `#buffer` and in no piece yet: `[start, filled)`. */
+  #start = 0;
   #filled = 0;
   /** Bytes in `#pieces`. */
   #before = 0;
 
   /** Bytes of the message so far. */
   get byteLength(): number {
-    return this.#before + this.#filled;
+    return this.#before + this.#filled - this.#start;
   }
 
   /** Field of type int32, int64, enum. Zero is written too. */
@@ -62,14 +66,15 @@ export class Encoder {
     this.raw(value);
   }
 
+  /** Takes over the message's pieces: nothing may be added to it afterwards. */
   message(field: number, message: Encoder): void {
     this.#tag(field, 2);
     this.#varint(message.byteLength);
     for (const piece of message.#pieces) {
       if (piece instanceof Uint8Array) this.raw(piece);
-      else this.#piece(piece);
+      else this.lazy(piece);
     }
-    this.raw(message.#buffer.subarray(0, message.#filled));
+    this.raw(message.#open);
   }
 
   /** A length-delimited field whose bytes are streamed when the message is written. */
@@ -77,12 +82,26 @@ export class Encoder {
     this.#tag(field, 2);
     this.#varint(data.byteLength);
     if (data instanceof BytesData && data.byteLength <= COPY_BYTES) this.raw(data.bytes);
-    else if (data.byteLength > 0) this.#piece(data);
+    else this.lazy(data);
   }
 
-  /** Bytes as they are: fields kept from a file, tags included. */
+  /** Whole fields, tags included, that are streamed when the message is written. */
+  lazy(fields: TensorData): void {
+    if (fields.byteLength === 0) return;
+    this.#close();
+    this.#pieces.push(fields);
+    this.#before += fields.byteLength;
+  }
+
+  /** Bytes as they are: fields kept from a file, tags included. They may not change until the message is written. */
   raw(bytes: Uint8Array | undefined): void {
     if (!bytes || bytes.length === 0) return;
+    if (bytes.length > COPY_BYTES) {
+      this.#close();
+      this.#pieces.push(bytes);
+      this.#before += bytes.length;
+      return;
+    }
     const at = this.#reserve(bytes.length);
     this.#buffer.set(bytes, at);
   }
@@ -93,18 +112,19 @@ export class Encoder {
       if (piece instanceof Uint8Array) await sink.write(piece);
       else await streamExactly(piece, sink);
     }
-    if (this.#filled > 0) await sink.write(this.#buffer.subarray(0, this.#filled));
+    if (this.#filled > this.#start) await sink.write(this.#open);
   }
 
-  #piece(data: TensorData): void {
-    if (this.#filled > 0) {
-      this.#pieces.push(this.#buffer.subarray(0, this.#filled));
-      this.#before += this.#filled;
-      this.#buffer = new Uint8Array(FIRST_BUFFER_BYTES);
-      this.#filled = 0;
-    }
-    this.#pieces.push(data);
-    this.#before += data.byteLength;
+  get #open(): Uint8Array {
+    return this.#buffer.subarray(this.#start, this.#filled);
+  }
+
+  /** Makes what is open a piece; what follows goes behind it into the same buffer. */
+  #close(): void {
+    if (this.#filled === this.#start) return;
+    this.#pieces.push(this.#open);
+    this.#before += this.#filled - this.#start;
+    this.#start = this.#filled;
   }
 
   #tag(field: number, wireType: number): void {
@@ -137,14 +157,21 @@ export class Encoder {
 
   /** Makes room and returns where it starts. */
   #reserve(length: number): number {
+    if (this.#filled + length > this.#buffer.length) this.#grow(length);
     const at = this.#filled;
-    if (at + length > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(this.#buffer.length * 2, at + length));
-      grown.set(this.#buffer.subarray(0, at));
-      this.#buffer = grown;
-    }
     this.#filled += length;
     return at;
+  }
+
+  #grow(length: number): void {
+    if (this.#filled - this.#start >= FULL_BUFFER_BYTES) this.#close();
+    const open = this.#open;
+    const doubled = Math.min(2 * this.#buffer.length, 2 * FULL_BUFFER_BYTES);
+    const grown = new Uint8Array(Math.max(doubled, open.length + length));
+    grown.set(open);
+    this.#buffer = grown;
+    this.#start = 0;
+    this.#filled = open.length;
   }
 }
 
