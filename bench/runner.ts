@@ -18,10 +18,12 @@ import { MemorySource } from "../src/onnx/source.ts";
 import { modelBytes } from "../src/onnx/write-model.ts";
 import type { Device } from "../src/runner/device.ts";
 import { type OpenLine, openLine } from "../src/runner/line.ts";
+import { kernelModule } from "../src/kernels/node.ts";
 import { nodeDevices } from "../src/runner/node-devices.ts";
 import { openNodeLine } from "../src/runner/node-line.ts";
 import { performOn } from "../src/runner/perform.ts";
 import { Runner } from "../src/runner/runner.ts";
+import { LINE_CODECS, type LineCodec } from "../src/runner/vector-encoding.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
 import type { ResidentRuntime } from "../src/runtime/resident.ts";
 import { nodeGpuRuntime } from "../src/runtime/webgpu-node.ts";
@@ -61,8 +63,11 @@ const add = (row: Row) => {
 
 add(await gradientStep());
 for (const batch of REMOTE_BATCHES) {
-  add(await besideTheRun(batch, "platform-socket", openLine));
-  add(await besideTheRun(batch, "native", openNodeLine));
+  add(await besideTheRun(batch, "platform-socket", { line: openLine, compression: "none" }));
+  for (const compression of LINE_CODECS) {
+    const name = compression === "none" ? "native" : `native-${compression}`;
+    add(await besideTheRun(batch, name, { line: openNodeLine, compression }));
+  }
 }
 add(await pageToTask());
 add({ case: "pool-1000-idle-runners", ...blank, ...(await loadPool()) });
@@ -143,13 +148,18 @@ async function median(run: () => Promise<unknown>): Promise<number> {
 }
 
 /** A training on a native runner in this process, the service in another one; between them loopback. */
-async function besideTheRun(batch: number, kind: string, line: OpenLine): Promise<Row> {
+async function besideTheRun(
+  batch: number,
+  kind: string,
+  { line, compression }: { line: OpenLine; compression: LineCodec },
+): Promise<Row> {
   const dataDir = await mkdtemp(join(tmpdir(), "hone-runner-"));
   const service = await startService({ dataDir });
   const hone = new Hone({ baseUrl: service.url, apiKey: service.apiKey });
   const machine = await nodeDevices({ name: "bench", backends: ["cpu"] });
   const runs: number[] = [];
   const cpu: number[] = [];
+  const crossed = { bytes: 0 };
   try {
     const { data: token } = await hone.api.POST("/v1/runner-tokens", { body: { name: "bench" } });
     if (!token) throw new Error("bench: no token");
@@ -157,7 +167,8 @@ async function besideTheRun(batch: number, kind: string, line: OpenLine): Promis
       url: service.url,
       token: token.secret,
       info: machine.info,
-      openLine: line,
+      openLine: counted(line, crossed),
+      kernels: kernelModule,
       perform: performOn(machine.devices.map((device) => timed(device, runs, cpu))),
     });
     const ended = runner.run();
@@ -171,6 +182,7 @@ async function besideTheRun(batch: number, kind: string, line: OpenLine): Promis
         steps: REMOTE_STEPS,
         optimizer: { type: "sgd", lr: 0.01 },
         executor: "runner",
+        runners: { compression },
       },
     });
     const started = performance.now();
@@ -188,6 +200,7 @@ async function besideTheRun(batch: number, kind: string, line: OpenLine): Promis
       case: `remote-${REMOTE_PARAMETERS / 1e6}m-b${batch}-${kind}`,
       step_ms: Math.round(stepMs),
       run_ms: Math.round(runMs),
+      mb_per_step: Math.round(crossed.bytes / REMOTE_STEPS / 1e5) / 10,
       outside_share: Math.round((1 - runMs / stepMs) * 1_000) / 1_000,
       // Of the runner's main thread, on which nothing is computed: steadier than the wall on a busy machine.
       runner_js_cpu_ms: Math.round(jsMs),
@@ -220,6 +233,28 @@ async function pageToTask(): Promise<Row> {
 function lateMedian(values: number[]): number {
   const late = values.slice(-REMOTE_STEPS / 2).toSorted((a, b) => a - b);
   return late[late.length >> 1] ?? NaN;
+}
+
+/** A line whose data is counted. */
+function counted(open: OpenLine, crossed: { bytes: number }): OpenLine {
+  return async (...parameters) => {
+    const line = await open(...parameters);
+    const count = (message: string | ArrayBuffer | Uint8Array) => {
+      if (typeof message !== "string") crossed.bytes += message.byteLength;
+    };
+    return {
+      ...line,
+      async next() {
+        const message = await line.next();
+        count(message);
+        return message;
+      },
+      async send(message) {
+        count(message);
+        await line.send(message);
+      },
+    };
+  };
 }
 
 /** The device, with the milliseconds of each of its resident runs kept, and the main thread's CPU time at their starts. */

@@ -40,6 +40,7 @@ export function addRunnerCommand(program: Command): void {
     .action(async ({ url, token, name, backend, dawn }: Flags) => {
       // Native libraries, which the other commands need not load.
       const { nodeDevices } = await import("../runner/node-devices.ts");
+      const { kernelModule } = await import("../kernels/node.ts");
       const { openNodeLine } = await import("../runner/node-line.ts");
       const { performOn } = await import("../runner/perform.ts");
       const machine = await nodeDevices({
@@ -58,6 +59,7 @@ export function addRunnerCommand(program: Command): void {
         info,
         perform: performOn(devices),
         openLine: openNodeLine,
+        kernels: kernelModule,
         onStatus: (status) => log.show(status),
       });
       // The first signal lets the task finish, the second hands it back.

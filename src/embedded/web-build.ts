@@ -74,6 +74,10 @@ export async function buildWeb(): Promise<string> {
     sourcemap: true,
     metafile: true,
     entryNames: "[name]-[hash]",
+    assetNames: "[name]-[hash]",
+    publicPath: "/assets",
+    // By its address: the browser compiles it as it comes.
+    loader: { ".wasm": "file" },
     jsx: "automatic",
     jsxImportSource: "preact",
     external: ["/ort/*"],

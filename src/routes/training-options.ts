@@ -1,6 +1,7 @@
 /** @file The body of POST /v1/training-jobs: names, types and plain bounds; what depends on the model is checked with it. */
 import { z } from "@hono/zod-openapi";
 import { EXECUTORS, MAX_WORLD_SIZE, METRICS, MODES } from "../jobs/training/training-order.ts";
+import { LINE_CODECS } from "../runner/vector-encoding.ts";
 import {
   count,
   id,
@@ -140,6 +141,13 @@ const TrainingFields = z.strictObject({
       description:
         "Who computes gradients: `edge` (default), the service itself; `runner`, connected runners, one for each rank, " +
         "which the training waits for; `auto`, runners as they come and go, else the service.",
+    }),
+  runners: z
+    .strictObject({ compression: z.enum(LINE_CODECS).optional() })
+    .optional()
+    .openapi({
+      description:
+        "Their lines: `compression` of gradients and new parameters: none (default), float16, bfloat16, with error feedback.",
     }),
   checkpoint_every: count(1e9)
     .optional()

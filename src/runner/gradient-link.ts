@@ -3,20 +3,19 @@
  *
  * What travels in a step: to the runner the batch, and the vector of parameters and buffers where it has changed (each
  * step of the optimizer, which is done by the ranks); back the gradients with the buffers' next values. Nothing else:
- * frozen weights and constants are in the graphs, which are fetched once.
+ * frozen weights and constants are in the graphs, which are fetched once. `vector-encoding.ts` says in which bits.
  *
  * Text is JSON and controls; binary frames carry data, little-endian: type, run, index (of the batch's field), offset
  * (bytes), each a uint32, then the bytes. Frames of a kind come in order without gaps.
  */
 import { z } from "zod";
+import { LINE_CODECS } from "./vector-encoding.ts";
 
 /** WebSockets between Node and Workers are fastest with frames of this size. */
 const FRAME_BYTES = 1 << 20;
 const HEADER_BYTES = 16;
 /** Data of one frame: whole float32. */
 const CHUNK_BYTES = FRAME_BYTES - HEADER_BYTES;
-/** What may be under way to the runner without its word that it took it. */
-export const WINDOW_BYTES = 8 << 20;
 /** Longest text of a runner; a rank's, with a layout in it, may be longer. */
 const MAX_TEXT = 16 * 1024;
 
@@ -65,7 +64,15 @@ const Field = z.object({
 
 export const ToRunner = z.discriminatedUnion("type", [
   /** The first message: how the vector is laid out. */
-  z.object({ type: z.literal("begin"), entries: z.array(Entry), length: size }),
+  z.object({
+    type: z.literal("begin"),
+    entries: z.array(Entry),
+    length: size,
+    /** Elements of the parameters, which come first. */
+    parameters: size,
+    /** How parameters and their gradients may travel. */
+    codec: z.enum(LINE_CODECS),
+  }),
   z.object({
     type: z.literal("run"),
     /** Counts up on a line. */
@@ -75,6 +82,8 @@ export const ToRunner = z.discriminatedUnion("type", [
     seed: z.number().int().nonnegative(),
     /** The vector comes anew; else it is as in the run before. */
     vector: z.boolean(),
+    /** As what it has changed by, in the codec's bits; else in float32. */
+    change: z.boolean(),
     fields: z.array(Field),
   }),
   /** All is done. */
@@ -84,7 +93,8 @@ export type ToRunner = z.infer<typeof ToRunner>;
 export type LinkRun = Extract<ToRunner, { type: "run" }>;
 
 export const ToRank = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("ready") }),
+  /** A runner that does not know codecs names none. */
+  z.object({ type: z.literal("ready"), codec: z.enum(LINE_CODECS).optional() }),
   /** Bytes of frames that were taken, of all so far. */
   z.object({ type: z.literal("took"), bytes: size }),
   z.object({
@@ -135,14 +145,24 @@ export function* frames(
   }
 }
 
-/** A frame of its own memory, to be filled behind its header and cut to its length: for a line that does not copy. */
-export function emptyFrame(
+/** A frame of its own memory: for a line that does not copy. */
+export interface OpenFrame {
+  /** What is to be filled. */
+  data: Uint8Array<ArrayBuffer>;
+  /** The frame with so many bytes of data. */
+  close: (bytes: number) => Uint8Array<ArrayBuffer>;
+}
+
+export function openFrame(
   type: FrameType,
   { run, offset }: { run: number; offset: number },
-): { frame: Uint8Array<ArrayBuffer>; data: Uint8Array<ArrayBuffer> } {
+): OpenFrame {
   const frame = new Uint8Array(FRAME_BYTES);
   new Uint32Array(frame.buffer, 0, HEADER_BYTES / 4).set([type, run, 0, offset]);
-  return { frame, data: frame.subarray(HEADER_BYTES) };
+  return {
+    data: frame.subarray(HEADER_BYTES),
+    close: (bytes) => frame.subarray(0, HEADER_BYTES + bytes),
+  };
 }
 
 /** @throws RangeError for what is no frame; its data is a view */

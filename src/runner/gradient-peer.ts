@@ -2,21 +2,22 @@
  * @file The rank's end of the line to a runner: asks for gradients, and takes nothing from it that is not what was asked
  * for, whole and finite.
  */
+import type { Arena } from "../kernels/arena.ts";
 import type { Batch, BatchLoss } from "../train/executor.ts";
 import type { Layout } from "../train/layout.ts";
 import { NonFiniteAnswer, type RemoteRunner } from "../train/remote-executor.ts";
 import {
   FRAME,
-  frames,
   type LinkRun,
   LINK_CLOSE,
   parseLinkText,
   readFrame,
   ToRank,
   type ToRunner,
-  WINDOW_BYTES,
 } from "./gradient-link.ts";
 import { PendingAnswer } from "./pending-answer.ts";
+import { RunnerFeed } from "./runner-feed.ts";
+import { type LineCodec, VectorEncoding } from "./vector-encoding.ts";
 
 /** A WebSocket, as far as it is needed here. */
 export interface PeerLine {
@@ -32,6 +33,10 @@ export class RunnerFault extends Error {
 export interface PeerOptions {
   layout: Layout;
   line: PeerLine;
+  /** How parameters and gradients travel, where the runner can do it; default: as float32. */
+  codec?: LineCodec | undefined;
+  /** Where a codec works. */
+  arena?: Arena | undefined;
   /** Of the load, and of the first run of each kind, in which shaders are compiled. */
   firstMs: number;
   /** Of any other run. */
@@ -41,21 +46,19 @@ export interface PeerOptions {
 export class GradientPeer implements RemoteRunner {
   readonly #options: PeerOptions;
   readonly #ready = Promise.withResolvers<void>();
+  #encoding: VectorEncoding;
+  #feed: RunnerFeed;
   #pending: PendingAnswer | undefined;
   #runs = 0;
   /** Kinds of runs that were done. */
   readonly #warm = new Set<LinkRun["what"]>();
-  /** Bytes of frames. */
-  #sent = 0;
-  #taken = 0;
-  #wake = () => {};
   #error: Error | undefined;
-  /** The runner has a vector. */
-  #fed = false;
 
   constructor(options: PeerOptions) {
     this.#options = options;
-    const { entries, length } = options.layout;
+    this.#encoding = new VectorEncoding(options.layout);
+    this.#feed = this.#feedIn(this.#encoding);
+    const { entries, length, parameters } = options.layout;
     const parts = entries.map(({ name, dims, offset, length: elements, gradient }) => ({
       name,
       dims,
@@ -64,7 +67,8 @@ export class GradientPeer implements RemoteRunner {
       gradient,
     }));
     this.#ready.promise.catch(() => undefined);
-    this.#say({ type: "begin", entries: parts, length });
+    const { codec = "none" } = options;
+    this.#say({ type: "begin", entries: parts, length, parameters, codec });
     void this.#within(options.firstMs, "ready", this.#ready.promise).catch(() => undefined);
   }
 
@@ -140,10 +144,10 @@ export class GradientPeer implements RemoteRunner {
     if (this.#pending) throw new Error("link: one run at a time");
     const { firstMs, runMs } = this.#options;
     const run = ++this.#runs;
-    const pending = new PendingAnswer(run, this.#options.layout.length, into);
+    const pending = new PendingAnswer(run, this.#encoding, into);
     this.#pending = pending;
     const limit = this.#warm.has(what) ? runMs : firstMs;
-    const sent = this.#send(run, what, vector, batch, !(unchanged && this.#fed));
+    const sent = this.#feed.run(run, what, batch, vector, unchanged);
     sent.catch(() => undefined);
     try {
       const [loss] = await this.#within(limit, "answer", Promise.all([pending.loss, sent]));
@@ -154,65 +158,28 @@ export class GradientPeer implements RemoteRunner {
     }
   }
 
-  async #send(
-    run: number,
-    what: LinkRun["what"],
-    vector: Float32Array,
-    { rows, seed, fields }: Batch,
-    withVector: boolean,
-  ): Promise<void> {
-    const { length } = this.#options.layout;
-    const batch = Object.entries(fields);
-    this.#say({
-      type: "run",
-      run,
-      what,
-      rows,
-      seed,
-      vector: withVector,
-      fields: batch.map(([name, { dataType, dims, bytes }]) => ({
-        name,
-        data_type: dataType,
-        dims,
-        bytes: bytes.length,
-      })),
-    });
-    for (const [index, [, { bytes }]] of batch.entries()) {
-      for (const frame of frames(FRAME.field, { run, index }, bytes)) await this.#sendFrame(frame);
-    }
-    if (!withVector) return;
-    const bytes = new Uint8Array(vector.buffer, vector.byteOffset, 4 * length);
-    for (const frame of frames(FRAME.vector, { run }, bytes)) await this.#sendFrame(frame);
-    this.#fed = true;
-  }
-
-  /** Not more at once than the line should hold. */
-  async #sendFrame(frame: Uint8Array<ArrayBuffer>): Promise<void> {
-    while (!this.#error && this.#sent - this.#taken > WINDOW_BYTES) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    if (this.#error) throw this.#error;
-    this.#sent += frame.length;
-    this.#options.line.send(frame);
-  }
-
   #hearText(said: ToRank): void {
     switch (said.type) {
       case "ready":
-        return this.#ready.resolve();
+        return this.#begin(said.codec ?? "none");
       case "took":
-        if (said.bytes < this.#taken || said.bytes > this.#sent) {
-          throw new RangeError(`link: ${said.bytes} bytes were taken, ${this.#sent} were sent`);
-        }
-        this.#taken = said.bytes;
-        return this.#wake();
+        return this.#feed.took(said.bytes);
       case "failed":
         return this.close(LINK_CLOSE.over, `the runner failed: ${said.message}`);
       default:
         return this.#done(said);
     }
+  }
+
+  #begin(codec: LineCodec): void {
+    const { layout, codec: wanted, arena } = this.#options;
+    if (codec !== "none" && codec !== wanted) {
+      throw new RangeError(`link: ${codec} was not asked for`);
+    }
+    if (this.#runs > 0) throw new RangeError("link: the runner is ready again");
+    this.#encoding = new VectorEncoding(layout, codec, arena);
+    this.#feed = this.#feedIn(this.#encoding);
+    this.#ready.resolve();
   }
 
   #hearFrame(data: ArrayBuffer): void {
@@ -233,6 +200,10 @@ export class GradientPeer implements RemoteRunner {
     pending.done(said);
   }
 
+  #feedIn(encoding: VectorEncoding): RunnerFeed {
+    return new RunnerFeed(encoding, (message) => this.#options.line.send(message));
+  }
+
   #say(message: ToRunner): void {
     this.#options.line.send(JSON.stringify(message));
   }
@@ -241,7 +212,7 @@ export class GradientPeer implements RemoteRunner {
     this.#error ??= error;
     this.#ready.reject(this.#error);
     this.#pending?.fail(this.#error);
-    this.#wake();
+    this.#feed.fail(this.#error);
   }
 
   async #within<T>(limitMs: number, what: string, promise: Promise<T>): Promise<T> {

@@ -2,20 +2,20 @@
 import type { BatchLoss } from "../train/executor.ts";
 import { NonFiniteAnswer } from "../train/remote-executor.ts";
 import type { Frame, ToRank } from "./gradient-link.ts";
+import type { VectorEncoding } from "./vector-encoding.ts";
 
 export class PendingAnswer {
   readonly run: number;
-  /** Elements of the vector. */
-  readonly #length: number;
+  readonly #encoding: VectorEncoding;
   readonly #into: Float32Array | undefined;
   readonly #answer = Promise.withResolvers<BatchLoss>();
   /** Elements. */
   #received = 0;
 
   /** @param into where the gradients go; absent in an evaluation */
-  constructor(run: number, length: number, into: Float32Array | undefined) {
+  constructor(run: number, encoding: VectorEncoding, into: Float32Array | undefined) {
     this.run = run;
-    this.#length = length;
+    this.#encoding = encoding;
     this.#into = into;
     this.#answer.promise.catch(() => undefined);
   }
@@ -31,32 +31,27 @@ export class PendingAnswer {
 
   /** @throws RangeError for what is not next, NonFiniteAnswer */
   take({ offset, bytes }: Frame): void {
-    const received = this.#received;
-    if (offset !== 4 * received || bytes.length % 4 !== 0) {
+    const start = this.#received;
+    const next = this.#encoding.offsetOf(start);
+    if (offset !== next) {
       throw new RangeError(
-        `link: ${bytes.length} bytes at ${offset} of the gradients, ${4 * received} is next`,
+        `link: ${bytes.length} bytes at ${offset} of the gradients, ${next} is next`,
       );
     }
-    const count = bytes.length / 4;
-    if (received + count > this.#length) {
-      throw new RangeError(
-        `link: ${received + count} elements of gradients, there are ${this.#length}`,
-      );
-    }
-    const values = new Float32Array(bytes.buffer, bytes.byteOffset, count);
+    const end = this.#encoding.endOf(start, bytes.length);
+    const values = this.#into?.subarray(start, end) ?? new Float32Array(end - start);
+    this.#encoding.decode(start, bytes, values);
     if (!isFinite32(values)) {
       throw new NonFiniteAnswer(`a gradient of run ${this.run} is NaN or infinite`);
     }
-    this.#into?.set(values, received);
-    this.#received = received + count;
+    this.#received = end;
   }
 
   /** @throws RangeError for half an answer, or one that cannot be; NonFiniteAnswer */
   done({ run, loss, correct, count }: Extract<ToRank, { type: "done" }>): void {
-    if (this.#into && this.#received !== this.#length) {
-      throw new RangeError(
-        `link: run ${run} is done with ${this.#received} of ${this.#length} elements`,
-      );
+    const { length } = this.#encoding;
+    if (this.#into && this.#received !== length) {
+      throw new RangeError(`link: run ${run} is done with ${this.#received} of ${length} elements`);
     }
     if (loss === null) throw new NonFiniteAnswer(`the loss of run ${run} is NaN or infinite`);
     if (correct !== null && !(correct >= 0 && correct <= count)) {

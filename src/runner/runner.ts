@@ -37,6 +37,8 @@ export interface RunnerOptions {
   perform: Perform;
   /** Default: by the platform's WebSocket. */
   openLine?: OpenLine;
+  /** Compiles the kernels; asked for when a task needs them. */
+  kernels: TaskKit["kernels"];
   onStatus?: (status: RunnerStatus) => void;
 }
 
@@ -227,6 +229,7 @@ export class Runner {
       read: async (source, range) => await readBlob(source, range, signal),
       write: async (target, bytes) => await writeBlob(target, bytes, signal),
       openLine: this.#options.openLine ?? openLine,
+      kernels: this.#options.kernels,
     };
   }
 

@@ -14,6 +14,8 @@ export interface TaskKit {
   write(target: BlobTarget, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** A WebSocket of the task's own. */
   openLine: OpenLine;
+  /** The compiled kernels, for what is computed beside the sessions. */
+  kernels(): Promise<WebAssembly.Module>;
 }
 
 /** @throws TaskFault for what any runner would fail at; anything else is taken for this runner's fault */

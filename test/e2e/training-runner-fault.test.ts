@@ -37,7 +37,7 @@ async function expectLikeEdge(job: Json, tolerance: number): Promise<void> {
   );
 }
 
-it("a native runner trains to the edge's loss", async () => {
+it("a native runner trains to the edge's loss, in 16 bits nearly so and the same each time", async () => {
   const child = await host.start("host", "cpu");
   const job = await host.over(await host.train({ ...OPTIONS, executor: "runner" }));
   await expectLikeEdge(job, 1e-4);
@@ -45,6 +45,18 @@ it("a native runner trains to the edge's loss", async () => {
   const { id } = await host.runner("host");
   expect(job.progress.ranks[0].executor).toBe(id);
   await until(async () => (await host.runner("host")).tasks_done === 1);
+
+  const inHalf = async () => {
+    const runners = { compression: "bfloat16" };
+    const id = await host.train({ ...OPTIONS, executor: "runner", runners });
+    const half = await host.over(id);
+    await expectLikeEdge(half, 2e-2);
+    const { sha256 } = await host.get(`/v1/models/${half.result.model_id}`);
+    return { sha256, curve: await host.curve(id) };
+  };
+  const [once, again] = [await inHalf(), await inHalf()];
+  expect(again).toEqual(once);
+  expect(once.curve).not.toEqual(await host.curve(job.id));
   await stop(child);
 });
 

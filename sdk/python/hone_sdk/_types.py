@@ -1141,6 +1141,13 @@ TrainStepAllreduce = TypedDict(
     },
 )
 
+TrainStepRunners = TypedDict(
+    "TrainStepRunners",
+    {
+        "compression": NotRequired["Literal[\"none\", \"float16\", \"bfloat16\"]"],
+    },
+)
+
 TrainStep = TypedDict(
     "TrainStep",
     {
@@ -1177,6 +1184,7 @@ TrainStep = TypedDict(
         "outer_lr": NotRequired["float"],
         "outer_momentum": NotRequired["float"],
         "executor": NotRequired["Literal[\"edge\", \"runner\", \"auto\"]"],
+        "runners": NotRequired["TrainStepRunners"],
         "checkpoint_every": NotRequired["int"],
     },
 )
@@ -1839,6 +1847,13 @@ TrainingRequestAllreduce = TypedDict(
     },
 )
 
+TrainingRequestRunners = TypedDict(
+    "TrainingRequestRunners",
+    {
+        "compression": NotRequired["Literal[\"none\", \"float16\", \"bfloat16\"]"],
+    },
+)
+
 TrainingRequestResumeFrom = TypedDict(
     "TrainingRequestResumeFrom",
     {
@@ -1884,6 +1899,7 @@ TrainingRequest = TypedDict(
         "outer_lr": NotRequired["float"],
         "outer_momentum": NotRequired["float"],
         "executor": NotRequired["Literal[\"edge\", \"runner\", \"auto\"]"],
+        "runners": NotRequired["TrainingRequestRunners"],
         "checkpoint_every": NotRequired["int"],
         "resume_from": NotRequired["TrainingRequestResumeFrom"],
     },

@@ -61,5 +61,6 @@ export function edgeKit(env: Env, hooks: EdgeHooks): TaskKit {
     },
     write: () => Promise.reject(new TypeError("measure: no task writes here")),
     openLine: () => Promise.reject(new TypeError("measure: no task opens a line here")),
+    kernels: async () => (await import("../../kernels/kernels.wasm")).default,
   };
 }

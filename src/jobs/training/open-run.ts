@@ -52,7 +52,9 @@ export async function openRun(
   const arena = (sharedArena ??= await Arena.create(kernels, ARENA_BYTES));
   const { layout } = plan;
   const edge = await edgeExecutor(plan, objects);
-  const runners = plan.onRunners ? rankRunners(env, storage, objects, plan, membership) : undefined;
+  const runners = plan.onRunners
+    ? rankRunners(env, storage, objects, plan, membership, arena)
+    : undefined;
   const local = plan.onEdge ? edge : undefined;
   const executor = new TimedExecutor(
     runners ? remoteExecutor({ layout, source: runners, local, arena }) : edge,
@@ -103,6 +105,7 @@ function rankRunners(
   objects: TrainingObjects,
   plan: TrainingPlan,
   { workspace, job, rank, generation }: Membership,
+  arena: Arena,
 ): RankRunners {
   const source = ({ name, bytes, sha256 }: StoredGraph) => ({
     key: objects.key(name),
@@ -119,6 +122,8 @@ function rankRunners(
       sources: { step: source(plan.step), evaluate: source(plan.evaluate) },
     },
     layout: plan.layout,
+    codec: plan.runnerCodec,
+    arena,
     hasEdge: plan.onEdge,
     timeoutMs: Number(env.RANK_TIMEOUT_MS),
   });

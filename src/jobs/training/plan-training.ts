@@ -85,6 +85,7 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
     estimate,
     settings,
     mode: order.mode,
+    isCoded: order.executor !== "edge" && order.runnerCodec !== "none",
     batches,
     rowBytes: usedBytes(dataset, fields),
   };
@@ -102,6 +103,7 @@ export async function planTraining(env: Env, order: TrainingOrder): Promise<Plan
       training: order.training,
       onEdge: order.executor !== "runner" && fitsEdge(question),
       onRunners: order.executor !== "edge",
+      runnerCodec: order.runnerCodec,
       layout: step.layout,
       fields,
       dataset: order.datasetId,

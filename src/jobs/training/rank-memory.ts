@@ -31,18 +31,22 @@ export interface MemoryQuestion {
   estimate: MemoryEstimate;
   settings: TrainingSettings;
   mode: ModeOptions;
+  /** Its runner gets changes of what it has, so that the rank keeps what that is. */
+  isCoded: boolean;
   batches: BatchPlan;
   rowBytes: number;
 }
 
 /** In bytes. */
 export function rankMemory(question: MemoryQuestion): RankMemory {
-  const { estimate, settings, mode, batches, rowBytes } = question;
+  const { estimate, settings, mode, isCoded, batches, rowBytes } = question;
   const { vector, heap } = estimate;
   const slots = makeOptimizer(settings.optimizer).slots.length;
   const alone = mode.mode === "local_sgd";
-  // The vector, the gradient, what the session gives back, and the first weights or the encoding's loss beside them.
-  const copies = 4 + (alone ? 1 + slots + 1 / mode.world_size : slots / mode.world_size);
+  // What the exchange's codec has lost, and what a runner has that gets changes: or else, at first, the weights as they were read.
+  const kept = Math.max(1, Number(isCoded) + Number(mode.allreduce.compression !== "none"));
+  // The vector, the gradient, and what the session gives back.
+  const copies = 3 + kept + (alone ? 1 + slots + 1 / mode.world_size : slots / mode.world_size);
   const replica = Math.round(vector * copies);
   const shard = Math.ceil(batches.rows / mode.world_size);
   const rows = rowBytes * Math.min(shard, 2 * batches.blockRows * batches.windowBlocks);

@@ -1,6 +1,8 @@
 /** @file The runners of one rank, one after the other: the lines that the holders of its task open, and when it lets go. */
 import { GradientPeer, RunnerFault } from "../../runner/gradient-peer.ts";
 import { LINK_CLOSE } from "../../runner/gradient-link.ts";
+import type { LineCodec } from "../../runner/vector-encoding.ts";
+import type { Arena } from "../../kernels/arena.ts";
 import type { LinkGrant } from "../../store/signed-links.ts";
 import type { Layout } from "../../train/layout.ts";
 import type { RunnerSource } from "../../train/remote-executor.ts";
@@ -25,6 +27,8 @@ const FIRST_PATIENCE = 4;
 
 export interface RankRunnersParts extends RankTaskParts {
   layout: Layout;
+  codec: LineCodec;
+  arena: Arena;
   /** The rank may compute itself. */
   hasEdge: boolean;
   /** What limits follow from. */
@@ -129,9 +133,11 @@ export class RankRunners implements RunnerSource {
     }
     this.#current?.peer.close(LINK_CLOSE.over, "another runner has the lease");
     this.#highest = { task, lease };
-    const { layout, timeoutMs } = this.#parts;
+    const { layout, codec, arena, timeoutMs } = this.#parts;
     const peer = new GradientPeer({
       layout,
+      codec,
+      arena,
       line: socket as never,
       firstMs: FIRST_PATIENCE * timeoutMs,
       runMs: timeoutMs / 2,

@@ -1,5 +1,6 @@
 /** @file What a training job is created with and never changes. */
 import type { FieldChoice } from "../../data/mapping.ts";
+import type { LineCodec } from "../../runner/vector-encoding.ts";
 import type { TrainingOptions } from "../../train/options.ts";
 import type { RowSchedule } from "../../train/row-schedule.ts";
 import type { RecipeName } from "../recipes/recipe.ts";
@@ -72,6 +73,8 @@ export interface TrainingOrder {
   training: TrainingOptions;
   mode: ModeOptions;
   executor: ExecutorChoice;
+  /** How parameters and gradients travel between a rank and its runner. */
+  runnerCodec: LineCodec;
   data: DataOptions;
   /** Absent: all that there are. */
   metrics?: Metric[] | undefined;

@@ -3,6 +3,7 @@ import type { LabelRange } from "../../data/check-labels.ts";
 import type { BatchPlan } from "../../train/batches.ts";
 import { rowPlace, type ScheduleStart, stepsOfEpochs } from "../../train/row-schedule.ts";
 import type { Layout } from "../../train/layout.ts";
+import type { LineCodec } from "../../runner/vector-encoding.ts";
 import type { TrainingOptions } from "../../train/options.ts";
 import type { FieldUses } from "./training-rows.ts";
 import type { PlannedMode } from "./planned-mode.ts";
@@ -26,6 +27,7 @@ export interface TrainingPlan {
   /** Ranks may compute gradients themselves, and have runners do it where there are some. */
   onEdge: boolean;
   onRunners: boolean;
+  runnerCodec: LineCodec;
   layout: Layout;
   step: StoredGraph;
   evaluate: StoredGraph;

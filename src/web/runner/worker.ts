@@ -1,4 +1,5 @@
 /** @file The runner in a Web Worker, so that the page stays responsive while a model runs. */
+import kernels from "../../kernels/kernels.wasm";
 import { performOn, PERFORMED } from "../../runner/perform.ts";
 import type { Device } from "../../runner/device.ts";
 import type { RunnerInfo } from "../../runner/protocol.ts";
@@ -27,6 +28,7 @@ async function start({ url, token, name }: Extract<ToWorker, { type: "start" }>)
       token,
       info,
       perform: performOn(devices),
+      kernels: async () => await WebAssembly.compileStreaming(fetch(kernels)),
       onStatus: (status) => port.postMessage({ type: "status", status }),
     });
     port.postMessage({ type: "ended", reason: await runner.run() });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { MemoryRows } from "../../../src/data/rows.ts";
 import { splitRows } from "../../../src/data/split.ts";
 import { makeNode } from "../../../src/graph/build.ts";
+import { kernelModule } from "../../../src/kernels/node.ts";
 import { DataType } from "../../../src/onnx/data-type.ts";
 import type { Model } from "../../../src/onnx/model.ts";
 import { modelBytes } from "../../../src/onnx/write-model.ts";
@@ -101,6 +102,7 @@ async function perform(
     openLine: async () => {
       throw new Error("there is no rank");
     },
+    kernels: kernelModule,
     write: async () => undefined,
   };
   const device = { backend: "cpu" as const, name: "here", runtime: runtimes[runtime] };

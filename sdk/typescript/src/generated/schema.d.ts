@@ -3512,6 +3512,11 @@ export interface components {
              * @enum {string}
              */
             executor?: "edge" | "runner" | "auto";
+            /** @description Their lines: `compression` of gradients and new parameters: none (default), float16, bfloat16, with error feedback. */
+            runners?: {
+                /** @enum {string} */
+                compression?: "none" | "float16" | "bfloat16";
+            };
             /** @description Steps between checkpoints that are kept; default: only the last. */
             checkpoint_every?: number;
         };
@@ -4618,6 +4623,11 @@ export interface components {
              * @enum {string}
              */
             executor?: "edge" | "runner" | "auto";
+            /** @description Their lines: `compression` of gradients and new parameters: none (default), float16, bfloat16, with error feedback. */
+            runners?: {
+                /** @enum {string} */
+                compression?: "none" | "float16" | "bfloat16";
+            };
             /** @description Steps between checkpoints that are kept; default: only the last. */
             checkpoint_every?: number;
             /** @description A checkpoint of another job to go on from. Model, dataset and options are that job's unless given. */
