@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { matchesGlob } from "../../../src/jobs/hooks/glob.ts";
+import { cpuMs } from "../cpu-time.ts";
 
 it("a star stays within a segment, two cross them, a question mark is one character", () => {
   for (const [pattern, text, fits] of [
@@ -22,9 +23,10 @@ it("a star stays within a segment, two cross them, a question mark is one charac
   }
 });
 
-it("a hostile pattern takes no longer than its length times the text's", () => {
-  const before = performance.now();
-  expect(matchesGlob("*a".repeat(100), `${"a".repeat(1000)}b`)).toBe(false);
-  expect(matchesGlob("**/".repeat(60), "a/".repeat(500))).toBe(true);
-  expect(performance.now() - before).toBeLessThan(2_000);
+it("a hostile pattern takes no longer than its length times the text's", async () => {
+  const spent = await cpuMs(() => {
+    expect(matchesGlob("*a".repeat(100), `${"a".repeat(1000)}b`)).toBe(false);
+    expect(matchesGlob("**/".repeat(60), "a/".repeat(500))).toBe(true);
+  });
+  expect(spent).toBeLessThan(2_000);
 });
