@@ -41,4 +41,4 @@ it("simplified models answer as their originals, and are no larger", async () =>
     { numRuns: Number(process.env["SIMPLIFY_RUNS"] ?? 40), seed: 5 },
   );
   expect(gone).toBeGreaterThan(200);
-}, 120_000);
+});

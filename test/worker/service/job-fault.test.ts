@@ -31,7 +31,7 @@ async function startJob({ call }: Workspace): Promise<string> {
 
 /** Polls long enough for the platform's own retries. */
 const until = async (what: () => unknown, expected: unknown) =>
-  await expect.poll(what, { timeout: 30_000, interval: 20 }).toEqual(expected);
+  await expect.poll(what, { interval: 20 }).toEqual(expected);
 
 const stateOf = async ({ call }: Workspace, job: string) => (await call(`/v1/jobs/${job}`)).json;
 

@@ -1,5 +1,15 @@
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { call, env, newWorkspace } from "./service.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** From here on the clock stands; what waits for nothing but time is moved on by `pass`. */
+function holdClock(): { pass: (ms: number) => void } {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  return { pass: (ms) => void vi.setSystemTime(Date.now() + ms) };
+}
 
 it("a new key opens the same workspace, its secret is shown once and stored as a hash", async () => {
   const { id, call: ask } = await newWorkspace();
@@ -31,6 +41,7 @@ it("a deleted key opens nothing, though it was used a moment ago", async () => {
 
 it("a key that another isolate deleted opens for KEY_CACHE_MS, and no longer", async () => {
   const { key } = await newWorkspace();
+  const { pass } = holdClock();
   const use = async () => {
     const headers = { Authorization: `Bearer ${key}` };
     return (await call("/v1/models", { headers, env: { KEY_CACHE_MS: "300" } })).status;
@@ -40,18 +51,21 @@ it("a key that another isolate deleted opens for KEY_CACHE_MS, and no longer", a
     .bind(`${key.slice(0, 9)}…`)
     .run();
   expect(await use()).toBe(200);
-  await scheduler.wait(310);
+  pass(299);
+  expect(await use()).toBe(200);
+  pass(1);
   expect(await use()).toBe(401);
 });
 
 it("a rotated key's old secret is not known beyond its grace", async () => {
   const { key, call: ask } = await newWorkspace();
   const { json } = await ask("/v1/keys");
+  const { pass } = holdClock();
   const rotated = await ask(`/v1/keys/${json.data[0].id}/rotate`, { json: { grace_s: 1 } });
   const use = async (secret: string) =>
     (await call("/v1/models", { headers: { Authorization: `Bearer ${secret}` } })).status;
   expect(await use(key)).toBe(200);
-  await scheduler.wait(1010);
+  pass(1001);
   expect(await use(key)).toBe(401);
   expect(await use(rotated.json.secret)).toBe(200);
 });

@@ -86,7 +86,7 @@ export async function eventually<T>(look: () => T | Promise<T>): Promise<T> {
     try {
       return await look();
     } catch (error) {
-      if (tries > 150) throw error;
+      if (tries > 2000) throw error;
       await scheduler.wait(20);
     }
   }

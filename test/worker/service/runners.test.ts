@@ -49,7 +49,7 @@ it("a task goes to a runner and its result comes back; ordered twice, it is done
   expect(task).toMatchObject({ id: order.id, kind: "benchmark", lease: 1, spec: { runs: 3 } });
   runner.say({ type: "progress", task: task.id, lease: 1, fraction: 0.5, doing: "running" });
   runner.say({ type: "done", task: task.id, lease: 1, result: RESULT });
-  const outcome = await pool.wait(order.id, 5000);
+  const outcome = await pool.wait(order.id, 60_000);
   expect(outcome).toMatchObject({ state: "done", result: RESULT, tries: 1 });
   expect(runner.heard).toEqual([]);
   const listed = await call("/v1/runners");
@@ -172,7 +172,7 @@ it("a runner that leaves hands its task to another at once; one whose line break
   again.say({ type: "hello", version: 1, session: "session-b", info: INFO, working });
   await again.hears("welcome");
   again.say({ type: "done", ...working, result: RESULT });
-  expect(await pool.wait(order.id, 5000)).toMatchObject({ state: "done", tries: 2 });
+  expect(await pool.wait(order.id, 60_000)).toMatchObject({ state: "done", tries: 2 });
 });
 
 it("a runner that does not come back loses its task; what it says later has no effect", async () => {
@@ -195,7 +195,7 @@ it("a runner that does not come back loses its task; what it says later has no e
   expect((await back.hears("stop")).reason).toBe("the lease is over");
   back.say({ type: "done", ...stale, result: { ...RESULT, device: "stale" } });
   other.say({ type: "done", task: order.id, lease: 2, result: RESULT });
-  expect(await pool.pool.wait(order.id, 5000)).toMatchObject({ state: "done", result: RESULT });
+  expect(await pool.pool.wait(order.id, 60_000)).toMatchObject({ state: "done", result: RESULT });
   const log = await pool.call("/v1/runners/log");
   expect(log.json.data.map(({ what }: { what: string }) => what)).toContain(
     "spoke of lease 1, which it does not hold",
@@ -239,7 +239,7 @@ it("a runner that lies is refused each time, its task goes on, and after three t
   const honest = await Runner.join(secret, "session-honest");
   const { task } = await honest.hears("task");
   honest.say({ type: "done", task: task.id, lease: task.lease, result: RESULT });
-  expect(await pool.wait(task.id, 5000)).toMatchObject({ state: "done", result: RESULT });
+  expect(await pool.wait(task.id, 60_000)).toMatchObject({ state: "done", result: RESULT });
 });
 
 it("a task that fails three runners is at fault itself; one that says so fails at once", async () => {
@@ -253,7 +253,7 @@ it("a task that fails three runners is at fault itself; one that says so fails a
     runner.say({ type: "failed", task: order.id, lease, message: "out of memory", final: false });
     if (lease < 3) runner.say({ type: "ready" });
   }
-  expect(await pool.wait(order.id, 5000)).toEqual({
+  expect(await pool.wait(order.id, 60_000)).toEqual({
     state: "failed",
     message: "it was begun 3 times; the last time: out of memory",
     tries: 3,
@@ -262,7 +262,10 @@ it("a task that fails three runners is at fault itself; one that says so fails a
   await pool.submit(wrong);
   await runner.hears("task");
   runner.say({ type: "failed", task: wrong.id, lease: 1, message: "no such op", final: true });
-  expect(await pool.wait(wrong.id, 5000)).toMatchObject({ state: "failed", message: "no such op" });
+  expect(await pool.wait(wrong.id, 60_000)).toMatchObject({
+    state: "failed",
+    message: "no such op",
+  });
 });
 
 it("a lease ends when its time is over, and when its task is canceled", async () => {
@@ -278,7 +281,7 @@ it("a lease ends when its time is over, and when its task is canceled", async ()
   expect((await slow.hears("task")).task.lease).toBe(2);
   await pool.pool.cancel(order.id);
   expect((await slow.hears("stop")).lease).toBe(2);
-  expect(await pool.pool.wait(order.id, 1000)).toEqual({ state: "canceled" });
+  expect(await pool.pool.wait(order.id, 60_000)).toEqual({ state: "canceled" });
 });
 
 it("a drained runner finishes and gets nothing more; a task handed back was no try", async () => {
@@ -296,7 +299,7 @@ it("a drained runner finishes and gets nothing more; a task handed back was no t
   const { task } = await other.hears("task");
   expect(task).toMatchObject({ id: first.id, lease: 2 });
   other.say({ type: "done", task: first.id, lease: 2, result: RESULT });
-  expect(await pool.wait(first.id, 5000)).toMatchObject({ tries: 1 });
+  expect(await pool.wait(first.id, 60_000)).toMatchObject({ tries: 1 });
   expect((await other.hears("task")).task.id).toBe(second.id);
   expect(runner.heard).toEqual([]);
   expect((await call("/v1/runners/runner_none/drain", { method: "POST" })).status).toBe(404);
@@ -330,7 +333,7 @@ it("sources are read and targets written by signed addresses, each lease to its 
     204,
   );
   runner.say({ type: "done", task: task.id, lease: 2, result: RESULT });
-  expect(await pool.wait(order.id, 5000)).toMatchObject({ state: "done", tries: 2 });
+  expect(await pool.wait(order.id, 60_000)).toMatchObject({ state: "done", tries: 2 });
   expect(await (await env.BLOBS.get(`${target.key}.2`))?.text()).toBe("1234");
 });
 
@@ -344,5 +347,5 @@ it("the pool sleeps and wakes with its runners, tasks and leases", async () => {
   await evictDurableObject(objectOf(pool));
   runner.say(PING);
   runner.say({ type: "done", task: order.id, lease: 1, result: RESULT });
-  expect(await pool.pool.wait(order.id, 5000)).toMatchObject({ state: "done" });
+  expect(await pool.pool.wait(order.id, 60_000)).toMatchObject({ state: "done" });
 });

@@ -100,7 +100,7 @@ describe.each(["direct", "ring"] as const)("%s", (algorithm) => {
     const ranks = new Ranks();
     const all = await ranks.form({
       algorithm,
-      deadlineMs: 1500,
+      deadlineMs: 4000,
       faults: { 1: { after: 3, kind: "hang" } },
     });
     const results = await ranks.allreduce(all);

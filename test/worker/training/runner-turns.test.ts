@@ -63,7 +63,7 @@ it.each<[string, Mode]>([
     ];
     const long = await run(training, { ...mode, steps: 5000, executor: "runner" });
     const leases = () => runners.reduce((sum, runner) => sum + taken(runner, long), 0);
-    await expect.poll(leases, { timeout: 10_000 }).toBe(2);
+    await expect.poll(leases).toBe(2);
     const id = await run(training, { ...mode, executor: "runner" });
     const { job, sha256 } = await outcome(training, id);
     expect(job.attempts).toBe(1);
@@ -73,7 +73,7 @@ it.each<[string, Mode]>([
       state: "running",
       attempts: 1,
     });
-    await expect.poll(leases, { timeout: 10_000 }).toBeGreaterThan(2);
+    await expect.poll(leases).toBeGreaterThan(2);
     await training.call(`/v1/jobs/${long}/cancel`, { method: "POST" });
   },
 );
@@ -93,7 +93,7 @@ it("local_sgd begins with one runner for two ranks, and a second one takes its p
   const training = await newTraining();
   const first = await FakeRunner.join(training, "first");
   const id = await run(training, { ...mode, executor: "runner" });
-  await expect.poll(() => first.answers, { timeout: 20_000 }).toBeGreaterThan(3);
+  await expect.poll(() => first.answers).toBeGreaterThan(3);
   const second = await FakeRunner.join(training, "second");
   const { job, sha256 } = await outcome(training, id);
   expect(job.attempts).toBe(1);
@@ -106,9 +106,9 @@ it("async ends with as many steps, whoever comes and goes", async () => {
   const training = await newTraining();
   const first = await FakeRunner.join(training, "first");
   const id = await run(training, { ...mode, executor: "runner" });
-  await expect.poll(() => first.answers, { timeout: 20_000 }).toBeGreaterThan(3);
+  await expect.poll(() => first.answers).toBeGreaterThan(3);
   const second = await FakeRunner.join(training, "second");
-  await expect.poll(() => second.answers, { timeout: 20_000 }).toBeGreaterThan(3);
+  await expect.poll(() => second.answers).toBeGreaterThan(3);
   first.leave();
   const { job } = await outcome(training, id);
   expect(job).toMatchObject({ attempts: 1, result: { step: 60 } });
@@ -120,7 +120,7 @@ it("a measurement has its turn on the runner of a long training", async () => {
   const training = await newTraining();
   const runner = await FakeRunner.join(training, "only");
   const id = await run(training, { executor: "runner", world_size: 1, steps: 2000 });
-  await expect.poll(() => runner.answers, { timeout: 10_000 }).toBeGreaterThan(3);
+  await expect.poll(() => runner.answers).toBeGreaterThan(3);
   const order = {
     id: "another",
     kind: "benchmark",
@@ -131,9 +131,7 @@ it("a measurement has its turn on the runner of a long training", async () => {
     targets: {},
   } as const;
   await runnerPool(env, training.id).submit(order);
-  await expect
-    .poll(() => runner.tasks.some(({ id: task }) => task === order.id), { timeout: 10_000 })
-    .toBe(true);
+  await expect.poll(() => runner.tasks.some(({ id: task }) => task === order.id)).toBe(true);
   expect(runner.stopped).toContain("the task was canceled");
   await training.call(`/v1/jobs/${id}/cancel`, { method: "POST" });
 });

@@ -115,9 +115,7 @@ export async function newTraining(rows = 96, points?: Faults): Promise<Training>
 /** The job once it is over. */
 export async function over({ call }: Workspace, job: string): Promise<Answer["json"]> {
   const state = async () => (await call(`/v1/jobs/${job}`)).json.state;
-  await expect
-    .poll(state, { timeout: 60_000, interval: 20 })
-    .toMatch(/^(succeeded|failed|canceled)$/);
+  await expect.poll(state, { interval: 20 }).toMatch(/^(succeeded|failed|canceled)$/);
   return (await call(`/v1/jobs/${job}`)).json;
 }
 
