@@ -60,8 +60,11 @@ interface RawOperation {
   requestBody?: { required?: boolean; content: Record<string, { schema: Schema }> };
   responses: Record<string, RawAnswer | { $ref: string }>;
 }
+interface RawHeader {
+  required?: boolean;
+}
 interface RawAnswer {
-  headers?: Record<string, object>;
+  headers?: Record<string, RawHeader | { $ref: string }>;
   content?: Record<string, { schema: Schema }>;
 }
 
@@ -112,6 +115,8 @@ function answerOf(answer: RawAnswer | { $ref: string }, at: string): Answer {
     ([type, { schema }]) =>
       [type, { schema, pointer: `${place}/content/${escaped(type)}/schema` }] as const,
   );
-  const always = Object.keys(headers).filter((name) => name !== "Retry-After");
+  const always = Object.keys(headers).filter(
+    (name) => name !== "Retry-After" && resolve<RawHeader>(headers[name] ?? {}).required !== false,
+  );
   return { headers: always, content: Object.fromEntries(content) };
 }
