@@ -34,7 +34,7 @@ beforeAll(async () => {
     seed: 3,
   });
   expect(trained).toMatchObject({ state: "succeeded" });
-}, 120_000);
+});
 afterAll(async () => await service.end());
 
 async function sent(path: string, body: Uint8Array<ArrayBuffer>): Promise<string> {

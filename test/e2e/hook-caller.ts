@@ -47,9 +47,7 @@ export function hookCaller(service: TestService): HookCaller {
     settled: async (id) => {
       const waiting = async () =>
         (await deliveries(id)).filter(({ state }) => state === "queued" || state === "working");
-      await expect
-        .poll(async () => (await waiting()).length, { timeout: 60_000, interval: 100 })
-        .toBe(0);
+      await expect.poll(async () => (await waiting()).length, { interval: 100 }).toBe(0);
       return await deliveries(id);
     },
   };

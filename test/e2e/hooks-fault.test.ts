@@ -65,13 +65,13 @@ it("deliveries of before a SIGKILL end in one model and one job each after the n
       async () =>
         (await list(`/v1/hooks/${hook.id}/deliveries`)).filter(({ state }) => state === "done")
           .length,
-      { timeout: 90_000, interval: 200 },
+      { interval: 200 },
     )
     .toBe(DELIVERIES);
   const jobs = (await list("/v1/jobs")).filter(({ operation }) => operation === "optimize");
   expect(new Set(jobs.map(({ model_id }) => model_id)).size).toBe(DELIVERIES);
   expect(jobs.length).toBe(DELIVERIES);
-  await expect.poll(() => put.size, { timeout: 60_000 }).toBe(DELIVERIES);
+  await expect.poll(() => put.size).toBe(DELIVERIES);
   expect([...put.keys()].sort()).toEqual(jobs.map(({ id }) => `/${id}`).sort());
   await second.kill();
   origin.close();

@@ -23,7 +23,7 @@ export async function hostRunner(service: TestService, name: string): Promise<st
   onTestFinished(() => void child.kill("SIGKILL"));
   let said = "";
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  for (let tries = 0; tries < 600; tries++) {
+  for (let tries = 0; tries < 2400; tries++) {
     if (child.exitCode !== null) throw new Error(`the runner ended: ${said}`);
     const { data } = (await (await call("/v1/runners")).json()) as {
       data: { id: string; state: string; info: { name: string } }[];
@@ -32,5 +32,5 @@ export async function hostRunner(service: TestService, name: string): Promise<st
     if (found) return found.id;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`the runner did not connect within 60 s: ${said}`);
+  throw new Error(`the runner did not connect within 240 s: ${said}`);
 }

@@ -16,7 +16,7 @@ let dataDir: string;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "hone-e2e-"));
   service = await startService({ dataDir });
-}, 120_000);
+});
 
 afterAll(async () => {
   await service.stop();

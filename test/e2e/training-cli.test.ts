@@ -19,7 +19,7 @@ beforeAll(async () => {
   await mkdir(folder);
   await writeFile(file("digits.onnx"), await digitModelFile());
   await writeFile(file("digits.npz"), digitsNpz({ perDigit: 80 }));
-}, 120_000);
+});
 afterAll(async () => await service.end());
 
 const file = (name: string) => join(folder, name);

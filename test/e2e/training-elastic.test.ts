@@ -3,9 +3,9 @@ import { loadavg } from "node:os";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Json, newTrainingHost, stop, type TrainingHost, until } from "./training-host.ts";
 
-const STEPS = 200;
+const STEPS = 80;
 /** Steps, of all ranks, over which the pace is measured. */
-const SPAN = 20;
+const SPAN = 10;
 const OPTIONS = { steps: STEPS, batch_size: 32, world_size: 2, executor: "runner" };
 
 let host: TrainingHost;
@@ -38,19 +38,22 @@ async function pace(id: string): Promise<number> {
  */
 async function disturbed(mode: Record<string, unknown>): Promise<Json> {
   const first = await host.start("first", "cpu");
+  // Ready to come at once: steps do not wait for a process to start.
+  const second = await host.hold("second", "cpu");
+  const third = await host.hold("third", "cpu");
   const id = await host.train({ ...OPTIONS, ...mode });
   await until(async () => (await done(id)) > 0);
   const one = await pace(id);
-  const second = await host.start("second", "cpu");
+  await second.join();
   const two = await pace(id);
   first.kill("SIGKILL");
-  const third = await host.start("third", "cpu");
+  await third.join();
   const afterKill = await pace(id);
-  await stop(second);
+  await stop(second.child);
   const job = await host.over(id);
   const [load] = loadavg();
   console.log(JSON.stringify({ mode, stepsPerSecond: { one, two, afterKill }, load }));
-  await stop(third);
+  await stop(third.child);
   expect(job).toMatchObject({ error: null, state: "succeeded", attempts: 1 });
   expect(job.result.step).toBe(STEPS);
   return job;
