@@ -205,7 +205,7 @@ export function servesItsPages(served: () => Console): void {
     await row.getByText("idle").waitFor();
 
     const measuring = await served().open(modelPath);
-    await measuring.getByLabel("Backend").selectOption("webgpu");
+    await measuring.getByLabel("Backend", { exact: true }).selectOption("webgpu");
     await measuring.getByRole("button", { name: "Benchmark" }).click();
     await ended(measuring, "Succeeded");
     await measuring.getByRole("table", { name: "Median time of one run" }).waitFor();
